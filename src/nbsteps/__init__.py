@@ -1,0 +1,1 @@
+"""nbsteps: pipelines in notebooks."""

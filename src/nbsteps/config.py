@@ -1,0 +1,91 @@
+"""``[tool.nbsteps]`` of the nearest ``pyproject.toml`` as one frozen value, and where the store of a notebook lives."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from nbsteps.core.errors import UsageError
+
+MARKERS = (".nbsteps", "pyproject.toml", ".git")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a project may set.
+
+    Attributes:
+        env: how far package versions count: ``exact``, ``minor`` (major.minor) or ``off``.
+        mutation: what an input changed in place means: ``error``, ``warn`` or ``off``.
+        table_limit: bytes up to which a table is kept as a DuckDB table.
+        inline_limit: bytes up to which a value is kept as a row.
+    """
+
+    env: Literal["exact", "minor", "off"] = "minor"
+    mutation: Literal["error", "warn", "off"] = "error"
+    table_limit: int = 8_000_000
+    inline_limit: int = 64_000
+
+
+_CHOICES = {"env": ("exact", "minor", "off"), "mutation": ("error", "warn", "off")}
+
+
+def project_root(folder: Path) -> Path | None:
+    """Nearest folder at or above ``folder`` that holds a project marker, or None."""
+    for candidate in (folder, *folder.parents):
+        if any((candidate / marker).exists() for marker in MARKERS):
+            return candidate
+    return None
+
+
+def store_folder(folder: Path) -> Path:
+    """The ``.nbsteps`` folder that serves notebooks in ``folder``; ``NBSTEPS_STORE`` overrides.
+
+    ``NBSTEPS_STORE`` names the folder, or a ``.duckdb`` file whose folder is meant.
+    """
+    override = os.environ.get("NBSTEPS_STORE")
+    if override:
+        path = Path(override).expanduser().absolute()
+        return path.parent if path.suffix == ".duckdb" else path
+    return (project_root(folder) or folder) / ".nbsteps"
+
+
+def load_config(folder: Path) -> Config:
+    """Read ``[tool.nbsteps]`` for notebooks in ``folder``.
+
+    Raises:
+        UsageError: the file does not parse, or holds a setting or value that nbsteps does not know.
+    """
+    root = project_root(folder)
+    file = root / "pyproject.toml" if root else None
+    if file is None or not file.is_file():
+        return Config()
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("nbsteps", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{file.name} does not parse: {error}"
+        raise UsageError(msg, hint="mend the file, or remove it") from error
+    return parse_config(table, where=file.name)
+
+
+def parse_config(table: dict[str, Any], *, where: str = "pyproject.toml") -> Config:
+    """Check a mapping of settings and freeze it.
+
+    Raises:
+        UsageError: an unknown setting, a value of the wrong type or outside its choices.
+    """
+    known = {field.name: type(field.default) for field in fields(Config)}
+    for name, value in table.items():
+        if name not in known:
+            msg = f"unknown setting {name!r} in [tool.nbsteps] of {where}"
+            raise UsageError(msg, hint=f"known settings: {', '.join(sorted(known))}")
+        if not isinstance(value, known[name]) or isinstance(value, bool):
+            msg = f"setting {name!r} in [tool.nbsteps] of {where} is {value!r}"
+            raise UsageError(msg, hint=f"give {'a text' if known[name] is str else 'a whole number'}")
+        if name in _CHOICES and value not in _CHOICES[name]:
+            msg = f"setting {name!r} in [tool.nbsteps] of {where} is {value!r}"
+            raise UsageError(msg, hint=f"choose one of: {', '.join(_CHOICES[name])}")
+    return Config(**table)

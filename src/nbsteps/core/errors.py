@@ -1,0 +1,118 @@
+"""The errors a user can meet, and their non-raising form.
+
+Every error names the step and its cell, says what was seen, and offers a mend as a line that can be pasted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a notebook, found without running it.
+
+    Attributes:
+        step: name of the step, or ``""`` where no step could be named.
+        cell: label of the cell, such as ``"cell 4"``.
+        message: what was seen.
+        hint: the mend, as a line that the user can paste or a sentence; may be ``""``.
+        severity: an ``"error"`` keeps the step from running, a ``"warning"`` does not.
+    """
+
+    step: str
+    cell: str
+    message: str
+    hint: str = ""
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        """Render as ``step clean (cell 4): message`` with the hint on a line of its own."""
+        where = f"step {self.step} ({self.cell})" if self.step else self.cell
+        head = f"{where}: {self.message}" if where else self.message
+        return f"{head}\n    {self.hint}" if self.hint else head
+
+
+class NbstepsError(Exception):
+    """Base of all errors of nbsteps; ``exit_code`` is what the command line ends with."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, step: str = "", cell: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.problem = Problem(step=step, cell=cell, message=message, hint=hint)
+
+    def __str__(self) -> str:
+        return str(self.problem)
+
+
+class UsageError(NbstepsError):
+    """A command, magic or call with words that cannot be meant."""
+
+
+class DocumentError(NbstepsError):
+    """A notebook that cannot be found, read or understood as a whole."""
+
+
+class ProblemsError(NbstepsError):
+    """A notebook whose steps have problems that keep the asked-for work from starting."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        first = problems[0]
+        super().__init__(first.message, step=first.step, cell=first.cell, hint=first.hint)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class StepError(NbstepsError):
+    """A step that did not do what it declares (an output not assigned, an input changed in place)."""
+
+    exit_code = 1
+
+
+class MissingInputError(StepError):
+    """An input that is neither in the kernel nor fresh in the store."""
+
+
+class MutatedInputError(StepError):
+    """A step changed one of its inputs in place."""
+
+
+class UndigestibleError(NbstepsError):
+    """A value that has no content digest: an open connection, a generator, a lock.
+
+    Attributes:
+        path: where in the value it was met, such as ``"[3].conn"``; ``""`` for the value itself.
+        type_name: qualified name of the type that was refused.
+    """
+
+    def __init__(self, type_name: str, path: str = "", detail: str = "") -> None:
+        where = f" at {path}" if path else ""
+        super().__init__(f"{type_name}{where} has no content digest{': ' + detail if detail else ''}")
+        self.type_name = type_name
+        self.path = path
+
+
+class StoreError(NbstepsError):
+    """The store cannot be read or written; never raised for a damaged value, which is a miss."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by a newer nbsteps."""
+
+
+class DamagedValueError(StoreError):
+    """A stored value whose checksum fails, or whose file is gone: the caller treats it as a miss."""
+
+
+class UntrustedValueError(StoreError):
+    """A stored value that needs unpickling and was not authenticated by this user."""
+
+
+class UnstorableValueError(StoreError):
+    """A value that no codec can store (an open file, a lock): the step runs again every time."""

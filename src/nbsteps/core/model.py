@@ -1,0 +1,274 @@
+"""The nouns: cells, steps, results, runs. Frozen values without behaviour beyond their own consistency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from nbsteps.core.states import AttemptState, RunState, StepState
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+class CacheMode(StrEnum):
+    """What ``--cache`` says about reusing results."""
+
+    ON = "on"
+    OFF = "off"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One code cell as the document or the kernel gives it.
+
+    Attributes:
+        label: how messages name it, such as ``"cell 4"`` (position among all cells, from 1) or ``"In [7]"``.
+        source: the text, magic line included.
+        id: the notebook format's cell id, ``""`` where unknown: a hint, never an identity.
+        tags: the cell's tags in the notebook's metadata (papermill marks ``parameters``).
+    """
+
+    label: str
+    source: str
+    id: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepOptions:
+    """What the magic line says beyond the name. Names and order of fields follow the option table.
+
+    Attributes:
+        inputs: variables of ``--in``; None where the option is absent and inputs are inferred.
+        outputs: variables of ``--out``; None where absent and inferred.
+        after: steps that come first without passing data.
+        files: glob patterns, relative to the notebook's folder, whose files' content counts.
+        env: environment variables whose values count.
+        ignore: names that the body reads and that do not count.
+        mutates: inputs that the body changes in place; they become outputs too.
+        version: a free text that counts; change it to force a new result.
+        cache: whether results may be reused.
+        ttl: seconds after its success at which a result expires; None for never.
+        owner: who answers for the step; shown, never counted.
+        tags: labels; shown, never counted.
+    """
+
+    inputs: tuple[str, ...] | None = None
+    outputs: tuple[str, ...] | None = None
+    after: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    mutates: tuple[str, ...] = ()
+    version: str = ""
+    cache: CacheMode = CacheMode.ON
+    ttl: float | None = None
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tagged cell, understood.
+
+    Attributes:
+        name: Python identifier, unique in the notebook.
+        cell: where it stands.
+        body: the cell's text below the magic line.
+        options: as written.
+        inputs: variables that other steps write and this one reads, declared or inferred.
+        outputs: variables that it assigns, declared or inferred, ``mutates`` included.
+        reads: every global name that the body may read, inputs included.
+        line_offset: lines of the cell above the body (the magic line, continuation lines).
+    """
+
+    name: str
+    cell: Cell
+    body: str
+    options: StepOptions
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    reads: frozenset[str]
+    line_offset: int = 1
+
+
+class PartKind(StrEnum):
+    """What a part of a key stands for."""
+
+    SCHEME = "scheme"
+    PYTHON = "python"
+    CODE = "code"
+    OUTPUTS = "outputs"
+    HELPER = "helper"
+    VALUE = "value"
+    MODULE = "module"
+    PACKAGE = "package"
+    FILE = "file"
+    ENV = "env"
+    VERSION = "version"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One ingredient of a key.
+
+    Attributes:
+        kind: what it stands for.
+        name: variable, helper, module, distribution, path or environment variable.
+        digest: 32 hexadecimal digits over the content.
+        detail: what ``why`` shows for it: source text, a value's summary, a version. Never counted, never a secret.
+        role: for values, ``input``, ``parameter`` or ``constant``. Shown, never counted.
+    """
+
+    kind: PartKind
+    name: str
+    digest: str
+    detail: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A stored value.
+
+    Attributes:
+        digest: content digest, the value's identity.
+        type: qualified name of the value's type.
+        codec: name of the codec that wrote it.
+        bytes: stored size.
+        location: ``inline``, ``table:NAME`` or ``object:RELATIVE/PATH``.
+        checksum: digest of the stored bytes, verified at every read.
+        mac: authentication code where reading means unpickling, else ``""``.
+        summary: short text for people, such as ``DataFrame 336,776 x 19``.
+    """
+
+    digest: str
+    type: str
+    codec: str
+    bytes: int
+    location: str
+    checksum: str
+    mac: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one success of a step left behind: a constructive trace.
+
+    Attributes:
+        key: digest of all parts known before the body ran.
+        static: digest of the parts that do not depend on other steps' outputs; the bulk look-up goes by it.
+        notebook: who computed it: notebook and step, for history and for reasons; never part of the identity.
+        outputs: variable to stored value, in declared order.
+        parts: the key's ingredients, for ``why``.
+        observed: files and environment that the body read while it ran, to be verified before reuse.
+        displays: everything the body showed, as one stored list of notebook outputs; None if nothing.
+        ended_at: seconds since the epoch, UTC.
+        duration: seconds the successful attempt took.
+    """
+
+    key: str
+    static: str
+    notebook: str
+    step: str
+    run_id: str
+    outputs: Mapping[str, Artifact]
+    parts: tuple[Part, ...]
+    observed: tuple[Part, ...] = ()
+    displays: Artifact | None = None
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    duration: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed.
+
+    Attributes:
+        error_type: qualified name of the exception's class.
+        message: its text.
+        traceback: plain text, the user's frames only.
+        hint: a mend where we know one.
+    """
+
+    error_type: str
+    message: str
+    traceback: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a pipeline. ``parameters`` holds short representations, never secrets."""
+
+    run_id: str
+    notebook: str
+    trigger: str
+    started_at: float
+    host: str
+    pid: int
+    user: str
+    parameters: Mapping[str, str] = EMPTY
+    state: RunState = RunState.RUNNING
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One execution of a body. ``item`` is the key of a mapped item, else ``""``; ``delay`` in seconds before it."""
+
+    run_id: str
+    step: str
+    attempt: int
+    started_at: float
+    executor: str
+    host: str
+    pid: int
+    item: str = ""
+    delay: float = 0.0
+    state: AttemptState = AttemptState.RUNNING
+    ended_at: float | None = None
+    failure: Failure | None = None
+    peak_rss: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRun:
+    """What became of one step in one run.
+
+    Attributes:
+        state: the state it ended in (or stands in).
+        reason: one word or phrase for the state, such as ``code changed`` or ``retries_exhausted``.
+        reasons: every reason for the decision, as the plan and the log print them.
+        time_saved: seconds that restoring spared, 0 where the body ran.
+    """
+
+    step: str
+    state: StepState
+    reason: str = ""
+    reasons: tuple[str, ...] = ()
+    key: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    attempts: int = 0
+    time_saved: float = 0.0
+    output_bytes: int = 0
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a caller of ``run`` gets back: the run and what became of each step, in graph order."""
+
+    run: Run
+    steps: Mapping[str, StepRun] = field(default_factory=dict)
+
+    @property
+    def state(self) -> RunState:
+        """State of the run as a whole."""
+        return self.run.state

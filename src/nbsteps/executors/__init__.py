@@ -1,0 +1,1 @@
+"""Where bodies run. Each is a concurrent.futures.Executor."""

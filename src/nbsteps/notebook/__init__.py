@@ -1,0 +1,1 @@
+"""The edge to IPython and Jupyter. The only package that imports them."""

@@ -1,0 +1,126 @@
+"""What the engine asks of the outside, as protocols: each has a real side and a fake in :mod:`nbsteps.testing`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, MutableMapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from nbsteps.core.events import Event
+from nbsteps.core.model import Artifact, Cell, Result, Step
+from nbsteps.core.states import StepState
+
+Display = dict[str, Any]
+"""One output in notebook format (``output_type`` stream, display_data or execute_result), JSON-able."""
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """How a step ended the last time in its notebook.
+
+    Attributes:
+        state: the state it ended in.
+        result: the result that it produced or restored most recently, also if it failed after that; None if never.
+    """
+
+    state: StepState
+    result: Result | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What one bulk read of the store knows.
+
+    Attributes:
+        results: key to the results stored under it, newest first (several differ in what they observed).
+        last: step to its last outcome in this notebook.
+        statics: the static digests for which ``results`` is complete as of the read.
+    """
+
+    results: Mapping[str, tuple[Result, ...]] = field(default_factory=dict)
+    last: Mapping[str, Last] = field(default_factory=dict)
+    statics: frozenset[str] = frozenset()
+
+
+class Listener(Protocol):
+    """Anything that is told of events, in order, synchronously."""
+
+    def emit(self, event: Event) -> None:
+        """Take note of ``event``."""
+
+
+class Store(Listener, Protocol):
+    """Where results and history are kept. ``emit`` is durable on return for AttemptStarted and StepSucceeded."""
+
+    def recall(self, notebook: str, steps: Collection[str], statics: Collection[str]) -> Recall:
+        """Read in bulk what is known of these steps and static digests; cheap when repeated in one process."""
+
+    def find(self, key: str) -> tuple[Result, ...]:
+        """Results under one key, newest first, including what other processes committed a moment ago."""
+
+    def flight(self, key: str) -> AbstractContextManager[None]:
+        """Hold the key so that one process at a time computes it; waits while another live process holds it."""
+
+    def put(self, value: object, digest: str) -> Artifact:
+        """Store a value under its content digest, once.
+
+        Raises:
+            UnstorableValueError: no codec can store it.
+        """
+
+    def get(self, artifact: Artifact) -> object:
+        """Read a value back, verified.
+
+        Raises:
+            DamagedValueError: checksum wrong or bytes gone.
+            UntrustedValueError: written by somebody else and needs unpickling.
+        """
+
+    def close(self) -> None:
+        """Release everything; what was acknowledged stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What executing a body or a context cell came to.
+
+    Attributes:
+        displays: everything it showed, in order.
+        error: the exception that ended it, with its traceback; None for success.
+        duration: seconds.
+    """
+
+    displays: tuple[Display, ...] = ()
+    error: BaseException | None = None
+    duration: float = 0.0
+
+
+class Evaluator(Protocol):
+    """Executes cells in the user's namespace."""
+
+    @property
+    def namespace(self) -> MutableMapping[str, object]:
+        """The user's global names, live."""
+
+    def run_body(self, step: Step, *, live: bool = True) -> Outcome:
+        """Execute a step's body; with ``live`` its output is shown as it comes, always it is captured."""
+
+    def run_context(self, cell: Cell) -> Outcome:
+        """Execute a context cell as if the user had."""
+
+    def replay(self, displays: tuple[Display, ...], note: str) -> None:
+        """Show stored outputs again, marked with ``note`` (``restored from 2026-01-01 10:00``)."""
+
+
+class Clock(Protocol):
+    """Time, so that tests own it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start, never stepping back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""

@@ -1,0 +1,1 @@
+"""Where results and history are kept. The only package that imports duckdb."""
