@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -102,6 +102,18 @@ class Evaluator(Protocol):
     @property
     def namespace(self) -> MutableMapping[str, object]:
         """The user's global names, live."""
+
+    def bind(self, name: str, load: Callable[[], object]) -> None:
+        """Bind a stored value to a name lazily: ``load`` is called when something first mentions the name.
+
+        Until then the name is pending and absent from :attr:`namespace`.
+        """
+
+    def pending(self, name: str) -> bool:
+        """Whether the name is bound lazily and not loaded yet."""
+
+    def materialise(self, names: Iterable[str]) -> None:
+        """Load those of the names that are pending."""
 
     def run_body(self, step: Step, *, live: bool = True) -> Outcome:
         """Execute a step's body; with ``live`` its output is shown as it comes, always it is captured."""
