@@ -88,11 +88,13 @@ class Outcome:
     Attributes:
         displays: everything it showed, in order.
         error: the exception that ended it, with its traceback; None for success.
+        traceback: the error as plain text, the user's frames only.
         duration: seconds.
     """
 
     displays: tuple[Display, ...] = ()
     error: BaseException | None = None
+    traceback: str = ""
     duration: float = 0.0
 
 

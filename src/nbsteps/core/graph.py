@@ -1,0 +1,155 @@
+"""Cells -> Graph and Problems: who writes what, who needs whom, in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from nbsteps.core.cells import Context, Draft, understand
+from nbsteps.core.errors import Problem
+from nbsteps.core.model import Cell, Step
+from nbsteps.core.ordering import find_cycles, topological_order
+from nbsteps.core.wiring import Wiring, wire
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A notebook, understood.
+
+    Attributes:
+        steps: name to step, each after everything it needs; steps of a cycle come last, in document order.
+        parents: step to the steps it needs directly, through data, ``--after`` or a context cell between them.
+        children: the reverse.
+        sources: step to variable to the step that writes it, for the step's inputs.
+        contexts: the context cells, in document order.
+        needs: step to the context cells that shape what it reads, transitively, in document order.
+        parameters: names that a ``parameters`` cell assigns.
+        problems: everything wrong or doubtful; errors keep the steps in ``blocked`` from running.
+        blocked: steps with a problem of severity ``error``.
+    """
+
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    children: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    contexts: tuple[Context, ...] = ()
+    needs: Mapping[str, tuple[Context, ...]] = field(default_factory=dict)
+    parameters: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+    blocked: frozenset[str] = frozenset()
+
+    def ancestors(self, names: Iterable[str]) -> frozenset[str]:
+        """The named steps and everything they need, directly or not."""
+        return _reach(names, self.parents)
+
+    def descendants(self, names: Iterable[str]) -> frozenset[str]:
+        """The named steps and everything that needs them, directly or not."""
+        return _reach(names, self.children)
+
+    def written(self) -> frozenset[str]:
+        """Every variable that some step writes."""
+        return frozenset(name for step in self.steps.values() for name in step.outputs)
+
+    def errors(self, names: Iterable[str] | None = None) -> tuple[Problem, ...]:
+        """The problems of severity ``error``, all of them or those that concern the named steps."""
+        wanted = None if names is None else set(names)
+        return tuple(p for p in self.problems if p.severity == "error" and (wanted is None or p.step in wanted))
+
+
+def build(cells: Sequence[Cell], known: Container[str] = ()) -> Graph:
+    """Understand a notebook's code cells, in document order.
+
+    Args:
+        cells: the code cells.
+        known: names that exist although no cell is seen to write them (a live kernel's namespace), so that declaring
+            one as an input is no problem.
+
+    One bad cell never keeps the others from being understood: whatever is wrong is in ``problems``.
+    """
+    drafts: list[Draft] = []
+    contexts: list[Context] = []
+    problems: list[Problem] = []
+    for index, cell in enumerate(cells):
+        understood, found = understand(cell, index)
+        problems += found
+        if isinstance(understood, Draft):
+            drafts.append(understood)
+        else:
+            contexts.append(understood)
+    unique, duplicates = _unique(drafts)
+    problems += duplicates
+    wiring = wire(unique, tuple(contexts), known)
+    problems += wiring.problems
+    return _assemble(unique, tuple(contexts), wiring, problems)
+
+
+def _unique(drafts: Iterable[Draft]) -> tuple[dict[str, Draft], list[Problem]]:
+    """The first draft of each name; a later one of the same name, or one without a name, is a problem."""
+    unique: dict[str, Draft] = {}
+    problems = list[Problem]()
+    for draft in drafts:
+        if not draft.name:
+            continue
+        first = unique.setdefault(draft.name, draft)
+        if first is not draft:
+            message = f"step {draft.name} is defined twice: in {first.cell.label} and in {draft.cell.label}"
+            problems.append(Problem(draft.name, draft.cell.label, message, f"%%step {draft.name}_2"))
+    return unique, problems
+
+
+def _assemble(
+    drafts: Mapping[str, Draft], contexts: tuple[Context, ...], wiring: Wiring, problems: list[Problem]
+) -> Graph:
+    order, stuck = topological_order(wiring.parents)
+    for cycle in find_cycles(stuck, wiring.parents):
+        problems += [_cycle_problem(name, cycle, drafts) for name in cycle]
+    steps = {
+        name: Step(
+            name=name,
+            cell=draft.cell,
+            body=draft.body,
+            options=draft.options,
+            inputs=tuple(wiring.sources[name]),
+            outputs=draft.outputs,
+            reads=wiring.reads[name],
+            line_offset=draft.line_offset,
+        )
+        for name in (*order, *stuck)
+        for draft in (drafts[name],)
+    }
+    parents = {name: wiring.parents[name] for name in steps}
+    return Graph(
+        steps=steps,
+        parents=parents,
+        children=_reversed(parents),
+        sources=wiring.sources,
+        contexts=contexts,
+        needs=wiring.needs,
+        parameters=frozenset(name for context in contexts if context.parameters for name in context.names.writes),
+        problems=tuple(problems),
+        blocked=frozenset(p.step for p in problems if p.severity == "error" and p.step in steps),
+    )
+
+
+def _cycle_problem(name: str, cycle: tuple[str, ...], drafts: Mapping[str, Draft]) -> Problem:
+    chain = " -> ".join(f"{step} ({drafts[step].cell.label})" for step in (*cycle, cycle[0]))
+    return Problem(name, drafts[name].cell.label, f"steps need each other in a circle: {chain}", "rename one output")
+
+
+def _reversed(parents: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    children: dict[str, list[str]] = {name: [] for name in parents}
+    for name, needed in parents.items():
+        for parent in needed:
+            children[parent].append(name)
+    return {name: tuple(found) for name, found in children.items()}
+
+
+def _reach(names: Iterable[str], edges: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    seen = set[str]()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += edges.get(name, ())
+    return frozenset(seen)

@@ -1,0 +1,72 @@
+"""Parts -> key, and the difference of two keys' parts as reasons.
+
+A key identifies a result before it is computed. Each part enters type-tagged and length-prefixed, sorted, so that
+neither order nor concatenation can make two different sets of parts alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
+from nbsteps.core.model import Part, PartKind
+from nbsteps.core.reasons import Reason, ReasonKind
+
+SCHEME: Final = "1"
+"""Version of how keys are made; a change of it makes every stored result unreachable."""
+
+
+def make_key(parts: Iterable[Part]) -> str:
+    """Digest of all parts, 32 hexadecimal digits. Details and roles never count, neither does order.
+
+    blake2b: in the standard library, and fast on the few hundred bytes that a key has.
+    """
+    lines = sorted(f"{part.kind}\0{len(part.name)}\0{part.name}\0{part.digest}" for part in parts)
+    text = f"{SCHEME}\0{len(lines)}\n" + "\n".join(lines)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+_ALWAYS = {
+    PartKind.SCHEME: ReasonKind.SCHEME,
+    PartKind.PYTHON: ReasonKind.PYTHON,
+    PartKind.CODE: ReasonKind.CODE,
+    PartKind.OUTPUTS: ReasonKind.OUTPUTS,
+    PartKind.HELPER: ReasonKind.HELPER,
+    PartKind.MODULE: ReasonKind.MODULE,
+    PartKind.PACKAGE: ReasonKind.PACKAGE,
+    PartKind.FILE: ReasonKind.FILE,
+    PartKind.ENV: ReasonKind.ENV,
+    PartKind.VERSION: ReasonKind.VERSION,
+}
+_BY_ROLE = {"input": ReasonKind.INPUT, "parameter": ReasonKind.PARAMETER}
+_SHOWN_INLINE = frozenset({PartKind.PYTHON, PartKind.PACKAGE, PartKind.VERSION})
+
+
+def difference(before: Iterable[Part], after: Iterable[Part]) -> tuple[Reason, ...]:
+    """Why the key made of ``after`` is not the one made of ``before``: one reason a part that changed.
+
+    A part that came or went is named only where no part changed its content: a changed body or helper explains what it
+    newly reads.
+    """
+    old = {(part.kind, part.name): part for part in before}
+    new = {(part.kind, part.name): part for part in after}
+    changed = tuple(
+        _reason(new[at], old[at].detail, new[at].detail) for at in new if at in old and new[at].digest != old[at].digest
+    )
+    if changed:
+        return _ordered(changed)
+    came = tuple(_reason(part, "", part.detail) for at, part in new.items() if at not in old)
+    went = tuple(_reason(part, part.detail, "") for at, part in old.items() if at not in new)
+    return _ordered(came + went)
+
+
+def _reason(part: Part, before: str, after: str) -> Reason:
+    kind = _ALWAYS.get(part.kind) or _BY_ROLE.get(part.role, ReasonKind.CONSTANT)
+    inline = part.kind in _SHOWN_INLINE and before != after
+    return Reason(kind, part.name, before, after, inline=inline)
+
+
+def _ordered(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    rank = {kind: index for index, kind in enumerate(ReasonKind)}
+    return tuple(sorted(reasons, key=lambda reason: (rank[reason.kind], reason.name)))

@@ -1,0 +1,81 @@
+"""Folds ``decide`` over the graph: the forecast of a run.
+
+A plan cannot know an early cutoff: where a step will run, what follows it *may* run. It asks what would be decided if
+the rerun produced the same content as the last time; only what would run even so is certain to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from nbsteps.core.decide import Action, Decision, Facts, decide
+from nbsteps.core.graph import Graph
+from nbsteps.core.model import Artifact, Step
+from nbsteps.core.reasons import Reason, ReasonKind
+
+Outputs = Mapping[str, Artifact]
+"""Variable to stored value."""
+Assess = Callable[[Step, Outputs], Facts]
+"""Collects the facts of a step under the given inputs."""
+Latest = Callable[[str], Outputs]
+"""What a step's outputs were the last time; empty if it never succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Forecast: step to decision, in graph order."""
+
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+
+    def steps(self, *actions: Action) -> tuple[str, ...]:
+        """Names of the steps with one of these actions."""
+        return tuple(name for name, decision in self.decisions.items() if decision.action in actions)
+
+
+def forecast(graph: Graph, selection: frozenset[str], assess: Assess, latest: Latest) -> Plan:
+    """Decide each selected step in graph order, with what is known before anything runs."""
+    decisions: dict[str, Decision] = {}
+    outputs: dict[str, Outputs] = {}
+    for name, step in graph.steps.items():
+        if name not in selection:
+            continue
+        stopped = _stopped(name, graph, decisions)
+        if stopped is not None:
+            decisions[name] = stopped
+            continue
+        unsettled = [parent for parent in graph.parents[name] if _runs(decisions, parent)]
+        inputs = {
+            variable: outputs[source][variable]
+            for variable, source in graph.sources[name].items()
+            if variable in outputs.get(source, {})
+        }
+        decision = decide(assess(step, inputs))
+        decisions[name] = _softened(decision, unsettled, graph.sources[name])
+        result = decision.result
+        outputs[name] = latest(name) if result is None else result.outputs
+    return Plan(decisions)
+
+
+def _stopped(name: str, graph: Graph, decisions: Mapping[str, Decision]) -> Decision | None:
+    """A step that cannot run: its own problem, or that of a step it needs."""
+    if name in graph.blocked:
+        problem = next(p for p in graph.problems if p.step == name and p.severity == "error")
+        return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, problem.message),))
+    for parent in graph.parents[name]:
+        if parent in decisions and decisions[parent].action is Action.SKIP:
+            return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, f"needs step {parent}"),))
+    return None
+
+
+def _runs(decisions: Mapping[str, Decision], name: str) -> bool:
+    return name in decisions and decisions[name].action in {Action.RUN, Action.MAY_RUN}
+
+
+def _softened(decision: Decision, unsettled: list[str], sources: Mapping[str, str]) -> Decision:
+    """A restore that rests on a step which runs first is only a guess."""
+    if decision.action is not Action.RESTORE or not unsettled:
+        return decision
+    variables = [variable for variable, source in sources.items() if source in unsettled] or unsettled
+    reasons = tuple(Reason(ReasonKind.UPSTREAM, variable) for variable in variables)
+    return Decision(Action.MAY_RUN, reasons, decision.result)

@@ -1,0 +1,95 @@
+"""Why a step runs: the one vocabulary that plan, why, log, history and widget print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class ReasonKind(StrEnum):
+    """What kind of reason; the order is the order in which reasons are shown."""
+
+    FORCED = "forced"
+    CACHE_OFF = "cache off"
+    UNCACHEABLE = "uncacheable"
+    NEVER_RAN = "never ran"
+    CODE = "code"
+    OUTPUTS = "outputs"
+    HELPER = "helper"
+    INPUT = "input"
+    PARAMETER = "parameter"
+    CONSTANT = "constant"
+    FILE = "file"
+    MODULE = "module"
+    PACKAGE = "package"
+    ENV = "env"
+    VERSION = "version"
+    PYTHON = "python"
+    SCHEME = "scheme"
+    EXPIRED = "expired"
+    RESULT_MISSING = "result missing"
+    OTHER_RUN = "other run"
+    FAILED_LAST_TIME = "failed last time"
+    UPSTREAM = "upstream"
+    BLOCKED = "blocked"
+
+
+TEXTS: Final = MappingProxyType(
+    {
+        ReasonKind.FORCED: "forced",
+        ReasonKind.CACHE_OFF: "cache off",
+        ReasonKind.UNCACHEABLE: "uncacheable: {name}",
+        ReasonKind.NEVER_RAN: "never ran",
+        ReasonKind.CODE: "code changed",
+        ReasonKind.OUTPUTS: "outputs changed",
+        ReasonKind.HELPER: "helper {name} changed",
+        ReasonKind.INPUT: "input {name} changed",
+        ReasonKind.PARAMETER: "parameter {name} changed",
+        ReasonKind.CONSTANT: "constant {name} changed",
+        ReasonKind.FILE: "file {name} changed",
+        ReasonKind.MODULE: "module {name} changed",
+        ReasonKind.PACKAGE: "package {name} changed",
+        ReasonKind.ENV: "environment variable {name} changed",
+        ReasonKind.VERSION: "version changed",
+        ReasonKind.PYTHON: "python changed",
+        ReasonKind.SCHEME: "key scheme changed",
+        ReasonKind.EXPIRED: "expired",
+        ReasonKind.RESULT_MISSING: "result missing",
+        ReasonKind.OTHER_RUN: "result of another run",
+        ReasonKind.FAILED_LAST_TIME: "failed last time",
+        ReasonKind.UPSTREAM: "{name} may change",
+        ReasonKind.BLOCKED: "{name}",
+    }
+)
+_INLINE: Final = MappingProxyType(
+    {
+        ReasonKind.PACKAGE: "package {name} {before} -> {after}",
+        ReasonKind.PYTHON: "python {before} -> {after}",
+        ReasonKind.VERSION: "version {before} -> {after}",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason of a decision.
+
+    Attributes:
+        name: the helper, variable, file or package that it is about.
+        before: the old side, for a diff: source text, a value's summary, a version; ``""`` where there was none.
+        after: the new side.
+        inline: whether both sides are short enough to stand in the text.
+    """
+
+    kind: ReasonKind
+    name: str = ""
+    before: str = ""
+    after: str = ""
+    inline: bool = False
+
+    def __str__(self) -> str:
+        """The reason as every view prints it."""
+        table = _INLINE if self.inline and self.kind in _INLINE else TEXTS
+        return table[self.kind].format(name=self.name, before=self.before or "none", after=self.after or "none")

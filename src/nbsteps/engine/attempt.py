@@ -1,0 +1,187 @@
+"""One execution of a body: inputs in place, body run, inputs unharmed, outputs there, result durable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from nbsteps.core.errors import MutatedInputError, NbstepsError, StepError, UndigestibleError, UnstorableValueError
+from nbsteps.core.events import AttemptEnded, AttemptStarted, StepSucceeded
+from nbsteps.core.model import Artifact, Attempt, Failure, Part, Result, Step
+from nbsteps.core.states import AttemptState
+from nbsteps.engine.bindings import Bindings, digest_or_unique, is_volatile, unique_digest
+from nbsteps.engine.judge import Identity
+from nbsteps.engine.services import Services
+from nbsteps.identity import content
+from nbsteps.identity.environment import observe_env
+from nbsteps.identity.files import observe_reads
+from nbsteps.ports import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What an attempt came to: a result, or the error that ended it."""
+
+    result: Result | None
+    error: BaseException | None = None
+    failure: Failure | None = None
+
+
+class Attempts:
+    """Executes bodies in the kernel's main thread and namespace."""
+
+    def __init__(self, services: Services, bindings: Bindings) -> None:
+        self._services = services
+        self._bindings = bindings
+
+    def execute(self, step: Step, identity: Identity, run_id: str, *, live: bool = False, number: int = 1) -> Executed:
+        """Run the body once and commit what it made. The attempt is durable before the body starts.
+
+        ``live`` says that the inputs were just taken from the kernel as the user sees them.
+
+        Raises:
+            StoreError: an input cannot be read back.
+        """
+        services = self._services
+        self._bindings.provide(identity.inputs, verify=not live)
+        attempt = Attempt(
+            run_id=run_id,
+            step=step.name,
+            attempt=number,
+            started_at=services.clock.now(),
+            executor="main",
+            host=services.host.name,
+            pid=services.host.pid,
+        )
+        services.emit(AttemptStarted(attempt.started_at, attempt))
+        with observe_reads() as seen, observe_env() as asked, self._guarded(step, identity) as guard:
+            outcome = services.evaluator.run_body(step)
+            guard.error = outcome.error
+        services.epoch += 1
+        error = outcome.error or self._violation(step, identity, guard)
+        if error is not None:
+            return self._failed(attempt, error, outcome)
+        observed = (*seen.parts(services.folder), *asked.parts())
+        return self._commit(step, identity, attempt, outcome, observed)
+
+    @contextmanager
+    def _guarded(self, step: Step, identity: Identity) -> Iterator[_Guard]:
+        """Clear the outputs' names, so that only this body can assign them; put them back if it fails."""
+        namespace = self._services.evaluator.namespace
+        inputs = {name: namespace[name] for name in identity.inputs if name in namespace}
+        stash = {name: namespace.pop(name) for name in step.outputs if name in namespace and name not in inputs}
+        guard = _Guard(inputs)
+        try:
+            yield guard
+        finally:
+            if guard.error is not None:
+                for name, value in stash.items():
+                    namespace.setdefault(name, value)
+
+    def _violation(self, step: Step, identity: Identity, guard: _Guard) -> StepError | None:
+        """What the step promised and did not keep."""
+        namespace = self._services.evaluator.namespace
+        absent = [name for name in step.outputs if name not in namespace]
+        if absent:
+            names = ", ".join(absent)
+            message = f"the body ended without assigning {names}"
+            hint = f"assign {names}, or drop it from --out"
+            return StepError(message, step=step.name, cell=step.cell.label, hint=hint)
+        return self._mutation(step, identity, guard.inputs)
+
+    def _mutation(self, step: Step, identity: Identity, inputs: Mapping[str, object]) -> StepError | None:
+        mode = self._services.config.mutation
+        namespace = self._services.evaluator.namespace
+        found: StepError | None = None
+        for name, value in inputs.items():
+            if name in step.outputs:
+                continue
+            before = identity.inputs[name]
+            if mode != "off" and not is_volatile(before.digest) and digest_or_unique(value) != before.digest:
+                found = found or self._mutated(step, name)
+                self._bindings.provide({name: before})
+            elif namespace.get(name) is not value:
+                namespace[name] = value
+        if found is not None and mode == "warn":
+            self._services.warn("", step.name, str(found.args[0]), found.problem.hint)
+            return None
+        return found
+
+    def _mutated(self, step: Step, name: str) -> StepError:
+        message = f"the body changed its input {name} in place"
+        hint = f"work on a copy ({name} = {name}.copy()), or declare it: --mutates {name}"
+        return MutatedInputError(message, step=step.name, cell=step.cell.label, hint=hint)
+
+    def _failed(self, attempt: Attempt, error: BaseException, outcome: Outcome) -> Executed:
+        now = self._services.clock.now()
+        state = AttemptState.CANCELLED if isinstance(error, KeyboardInterrupt) else AttemptState.FAILED
+        failure = describe(error, outcome.traceback)
+        ended = replace(attempt, state=state, ended_at=now, failure=failure, peak_rss=self._services.host.peak_rss())
+        self._services.emit(AttemptEnded(now, ended))
+        return Executed(None, error, failure)
+
+    def _commit(
+        self, step: Step, identity: Identity, attempt: Attempt, outcome: Outcome, observed: tuple[Part, ...]
+    ) -> Executed:
+        services = self._services
+        outputs, uncacheable = self._store_outputs(step)
+        displays = self._store_displays(outcome)
+        now = services.clock.now()
+        result = Result(
+            key=identity.key,
+            static=identity.static,
+            notebook=services.notebook,
+            step=step.name,
+            run_id=attempt.run_id,
+            outputs=outputs,
+            parts=identity.parts,
+            observed=observed,
+            displays=displays,
+            started_at=attempt.started_at,
+            ended_at=now,
+            duration=outcome.duration,
+        )
+        ended = replace(attempt, state=AttemptState.SUCCEEDED, ended_at=now, peak_rss=services.host.peak_rss())
+        services.emit(StepSucceeded(now, ended, result, (*identity.uncacheable, *uncacheable)))
+        return Executed(result)
+
+    def _store_outputs(self, step: Step) -> tuple[dict[str, Artifact], tuple[str, ...]]:
+        """Digest and store each output; what cannot be kept is named and keeps the step from being reused."""
+        services = self._services
+        outputs: dict[str, Artifact] = {}
+        uncacheable = list[str]()
+        for name in step.outputs:
+            value = services.evaluator.namespace[name]
+            digest, artifact = "", None
+            try:
+                digest = content.digest(value)
+                artifact = outputs[name] = services.store.put(value, digest)
+            except (UndigestibleError, UnstorableValueError) as error:
+                uncacheable.append(f"{name}: {error.problem.message}")
+            self._bindings.note(name, digest or unique_digest(), artifact)
+        return outputs, tuple(uncacheable)
+
+    def _store_displays(self, outcome: Outcome) -> Artifact | None:
+        if not outcome.displays:
+            return None
+        shown = list(outcome.displays)
+        return self._services.store.put(shown, content.digest(shown))
+
+
+@dataclass(slots=True)
+class _Guard:
+    """The input objects as they were handed to the body, and how the body ended."""
+
+    inputs: Mapping[str, object]
+    error: BaseException | None = None
+
+
+def describe(error: BaseException, traceback: str = "") -> Failure:
+    """An exception as data."""
+    kind = type(error)
+    bare = kind.__module__ in {"builtins", "__main__"}
+    name = kind.__qualname__ if bare else f"{kind.__module__}.{kind.__qualname__}"
+    if isinstance(error, NbstepsError):
+        return Failure(kind.__qualname__, error.problem.message, traceback, error.problem.hint)
+    return Failure(name, str(error), traceback)

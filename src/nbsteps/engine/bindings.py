@@ -1,0 +1,116 @@
+"""What the engine knows of the variables that steps write: what they should hold, and how to get it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from nbsteps.core.errors import StoreError, UndigestibleError
+from nbsteps.core.model import Artifact, Result
+from nbsteps.engine.services import Services, new_id
+from nbsteps.identity import content
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One variable's last known content; ``artifact`` is None where it could not be stored."""
+
+    digest: str
+    artifact: Artifact | None
+
+
+class Bindings:
+    """The step variables of one kernel."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._bound: dict[str, Bound] = {}
+        self.missing: set[str] = set()
+        """Digests of stored values that turned out to be damaged or gone."""
+
+    def restore(self, result: Result, names: Iterable[str] | None = None) -> None:
+        """Bind a result's outputs lazily, except those that the namespace provably holds already."""
+        wanted = result.outputs if names is None else names
+        for name in wanted:
+            artifact = result.outputs[name]
+            bound = self._bound.get(name)
+            if bound is None or bound.digest != artifact.digest or not self._services.evaluator.pending(name):
+                self._bind(name, artifact)
+
+    def _bind(self, name: str, artifact: Artifact) -> None:
+        self._bound[name] = Bound(artifact.digest, artifact)
+        self._services.evaluator.bind(name, lambda: self._load(artifact))
+
+    def _load(self, artifact: Artifact) -> object:
+        try:
+            return self._services.store.get(artifact)
+        except StoreError:
+            self.missing.add(artifact.digest)
+            raise
+
+    def note(self, name: str, digest: str, artifact: Artifact | None) -> None:
+        """Remember what a body just assigned."""
+        self._bound[name] = Bound(digest, artifact)
+
+    def known(self, name: str) -> Bound | None:
+        """What the variable held when a step last wrote or restored it."""
+        return self._bound.get(name)
+
+    def present(self, name: str) -> bool:
+        """Whether the variable has a value, loaded or pending."""
+        return self._services.evaluator.pending(name) or name in self._services.evaluator.namespace
+
+    def live(self, name: str) -> Bound:
+        """What the user would see under this name now.
+
+        A pending value has not been touched by anybody, so its recorded digest holds; a live one is digested. What has
+        no digest gets one that nothing else has, so that whatever reads it runs.
+        """
+        bound = self._bound.get(name)
+        if bound is not None and self._services.evaluator.pending(name):
+            return bound
+        digest = digest_or_unique(self._services.evaluator.namespace[name])
+        return bound if bound is not None and bound.digest == digest else Bound(digest, None)
+
+    def provide(self, inputs: Mapping[str, Bound], *, verify: bool = True) -> None:
+        """Make the namespace hold exactly the content that ``inputs`` names for each variable.
+
+        A value that was changed since its step wrote it is replaced by the stored one; ``verify=False`` says that the
+        loaded ones were digested a moment ago.
+
+        Raises:
+            StoreError: a stored value cannot be read back; its digest is then in :attr:`missing`.
+        """
+        evaluator = self._services.evaluator
+        for name, wanted in inputs.items():
+            if self._in_place(name, wanted, verify=verify) or wanted.artifact is None:
+                continue
+            self._bind(name, wanted.artifact)
+        evaluator.materialise(name for name in inputs if evaluator.pending(name))
+
+    def _in_place(self, name: str, wanted: Bound, *, verify: bool) -> bool:
+        evaluator = self._services.evaluator
+        if evaluator.pending(name):
+            known = self._bound.get(name)
+            return known is not None and known.digest == wanted.digest
+        if name not in evaluator.namespace:
+            return False
+        return not verify or self.live(name).digest == wanted.digest
+
+
+def digest_or_unique(value: object) -> str:
+    """Content digest, or for a value that has none an identifier that no other value ever gets."""
+    try:
+        return content.digest(value)
+    except UndigestibleError:
+        return unique_digest()
+
+
+def unique_digest() -> str:
+    """A stand-in for a content digest that equals no other."""
+    return f"volatile-{new_id()}"
+
+
+def is_volatile(digest: str) -> bool:
+    """Whether a digest stands for a value without a content digest."""
+    return digest.startswith("volatile-")

@@ -1,0 +1,112 @@
+"""Context cells: which of them a step needs executed first, and executing them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nbsteps.core.cells import Context
+from nbsteps.core.errors import NbstepsError
+from nbsteps.core.events import ContextExecuted
+from nbsteps.core.graph import Graph
+from nbsteps.core.model import Cell, Step
+from nbsteps.engine.bindings import Bindings
+from nbsteps.engine.services import Services
+
+
+class ContextError(NbstepsError):
+    """A context cell that a step needs raised an error; ``cause`` is the user's exception."""
+
+    exit_code = 1
+
+    def __init__(self, cell: Cell, step: str, cause: BaseException, traceback: str) -> None:
+        seen = f"{type(cause).__name__}: {cause}"
+        super().__init__(f"{cell.label}, which step {step} needs, failed: {seen}", step=step, cell=cell.label)
+        self.cause = cause
+        self.traceback = traceback
+
+
+@dataclass(frozen=True, slots=True)
+class _Executed:
+    """An execution: its place in the sequence, and the step variables as they were."""
+
+    sequence: int
+    seen: Mapping[str, str | None] = field(default_factory=dict)
+
+
+class ContextKeeper:
+    """Knows which context cells this kernel has executed, and whether what they rest on has changed since."""
+
+    def __init__(self, services: Services, bindings: Bindings) -> None:
+        self._services = services
+        self._bindings = bindings
+        self._executed: dict[str, _Executed] = {}
+        self._sequence = 0
+        self.parameters: dict[str, object] = {}
+        """Values that replace what a ``parameters`` cell assigns."""
+
+    def note(self, source: str, seen: Mapping[str, str | None] | None = None) -> None:
+        """The user (or the engine) executed a cell with this source."""
+        self._sequence += 1
+        self._executed[source] = _Executed(self._sequence, seen or {})
+        self._services.epoch += 1
+
+    def override(self, graph: Graph, values: Mapping[str, object]) -> None:
+        """Set parameters; everything that rests on a ``parameters`` cell is due again."""
+        self.parameters.update(values)
+        for context in graph.contexts:
+            if context.parameters and context.cell.source in self._executed:
+                self.note(context.cell.source, self._seen(context, graph))
+        self._services.evaluator.namespace.update(values)
+        self._services.epoch += 1
+
+    def prepare(self, step: Step, graph: Graph, run_id: str) -> None:
+        """Execute what of the context the step needs and the kernel lacks, in document order.
+
+        Raises:
+            ContextError: a cell raised.
+        """
+        for context in graph.needs[step.name]:
+            if self._due(context, graph):
+                self._execute(context, step, graph, run_id)
+
+    def due(self, step: Step, graph: Graph) -> tuple[Context, ...]:
+        """The context cells that :meth:`prepare` would execute now."""
+        return tuple(context for context in graph.needs[step.name] if self._due(context, graph))
+
+    def _due(self, context: Context, graph: Graph) -> bool:
+        done = self._executed.get(context.cell.source)
+        if done is None:
+            namespace = self._services.evaluator.namespace
+            made = context.names.writes
+            return not made or any(name not in namespace for name in made)
+        if done.seen and self._seen(context, graph) != done.seen:
+            return True
+        return any(
+            earlier.index < context.index
+            and not earlier.shapes.isdisjoint(context.names.reads)
+            and self._sequence_of(earlier) > done.sequence
+            for earlier in graph.contexts
+        )
+
+    def _sequence_of(self, context: Context) -> int:
+        done = self._executed.get(context.cell.source)
+        return 0 if done is None else done.sequence
+
+    def _seen(self, context: Context, graph: Graph) -> dict[str, str | None]:
+        """Digests of the step variables that the cell reads, as steps last wrote them."""
+        names = (context.names.reads | context.touched | context.names.mutated) & graph.written()
+        bound = {name: self._bindings.known(name) for name in names}
+        return {name: None if known is None else known.digest for name, known in bound.items()}
+
+    def _execute(self, context: Context, step: Step, graph: Graph, run_id: str) -> None:
+        services = self._services
+        outcome = services.evaluator.run_context(context.cell)
+        if isinstance(outcome.error, KeyboardInterrupt):
+            raise outcome.error
+        if outcome.error is not None:
+            raise ContextError(context.cell, step.name, outcome.error, outcome.traceback)
+        if context.parameters:
+            services.evaluator.namespace.update(self.parameters)
+        self.note(context.cell.source, self._seen(context, graph))
+        services.emit(ContextExecuted(services.clock.now(), run_id, context.cell.label, outcome.duration))

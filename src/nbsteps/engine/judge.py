@@ -1,0 +1,163 @@
+"""Collects the facts that a decision needs, from identity, bindings and the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nbsteps.core.decide import Facts
+from nbsteps.core.graph import Graph
+from nbsteps.core.key import make_key
+from nbsteps.core.model import Artifact, Part, PartKind, Result, Step
+from nbsteps.engine.bindings import Bindings, Bound, is_volatile
+from nbsteps.engine.services import Services
+from nbsteps.identity import code, environment, files
+from nbsteps.ports import Last, Recall
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a step is, before it runs.
+
+    Attributes:
+        key: digest of everything.
+        static: digest of everything but other steps' outputs.
+        parts: the ingredients.
+        inputs: variable to its content, for each input whose content is known.
+        uncacheable: what keeps the result from having an identity.
+    """
+
+    key: str
+    static: str
+    parts: tuple[Part, ...]
+    inputs: Mapping[str, Bound]
+    uncacheable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Static:
+    parts: tuple[Part, ...]
+    reached: frozenset[str]
+    uncacheable: tuple[str, ...]
+    digest: str
+
+
+class Judge:
+    """Facts for one graph. Make a new one when the graph changed."""
+
+    def __init__(self, services: Services, bindings: Bindings, graph: Graph) -> None:
+        self._services = services
+        self._bindings = bindings
+        self._graph = graph
+        self._stop = graph.written()
+        self._statics: dict[str, tuple[int, _Static]] = {}
+        self._recall = Recall()
+        self._warned: set[str] = set()
+        self._context = code.CodeContext(services.root, services.folder, services.config.env)
+
+    def recall(self, steps: tuple[str, ...]) -> None:
+        """Read in bulk what the store knows of these steps as they are now."""
+        statics = [self._static(self._graph.steps[name]).digest for name in steps]
+        self._recall = self._services.store.recall(self._services.notebook, steps, statics)
+
+    def last(self, step: str) -> Last | None:
+        """How a step ended the last time."""
+        return self._recall.last.get(step)
+
+    def latest(self, step: str) -> Mapping[str, Artifact]:
+        """A step's outputs the last time it had any."""
+        last = self.last(step)
+        if last is None or last.result is None:
+            return {}
+        return last.result.outputs
+
+    def identify(self, step: Step, inputs: Mapping[str, Bound]) -> Identity:
+        """The step's key under the given content of its inputs."""
+        static = self._static(step)
+        bound = dict(inputs)
+        uncacheable = list(static.uncacheable)
+        for name in sorted(static.reached - bound.keys() - frozenset(step.outputs)):
+            if self._bindings.present(name):
+                bound[name] = self._bindings.live(name)
+        parts = static.parts + tuple(
+            Part(PartKind.VALUE, name, value.digest, _shown(value), "input") for name, value in bound.items()
+        )
+        uncacheable += [f"{name}: has no content digest" for name, value in bound.items() if is_volatile(value.digest)]
+        return Identity(make_key(parts), static.digest, parts, bound, tuple(uncacheable))
+
+    def facts(self, step: Step, identity: Identity, *, forced: bool, run_id: str, fresh: bool = False) -> Facts:
+        """Everything that ``decide`` wants to know.
+
+        Args:
+            step: the step.
+            identity: as :meth:`identify` made it.
+            forced: whether the user wants it run whatever is stored.
+            run_id: the run that asks.
+            fresh: ask the store once more, for what others committed since the bulk read.
+        """
+        store = self._services.store
+        candidates = store.find(identity.key) if fresh else self._recall.results.get(identity.key, ())
+        last = self.last(step.name)
+        result = None if last is None else last.result
+        needs_old = not candidates and result is not None
+        return Facts(
+            options=step.options,
+            parts=identity.parts,
+            candidates=candidates,
+            changed=self._changed(candidates),
+            uncacheable=identity.uncacheable,
+            forced=forced,
+            last_state=None if last is None else last.state,
+            last_parts=result.parts if needs_old and result is not None else None,
+            now=self._services.clock.now(),
+            run_id=run_id,
+            missing=frozenset(self._bindings.missing),
+        )
+
+    def warnings(self, step: Step) -> tuple[str, ...]:
+        """What is doubtful about the step's code, each said once."""
+        fresh = tuple(text for text in self._static(step).uncacheable if text not in self._warned)
+        self._warned.update(fresh)
+        return fresh
+
+    def _changed(self, candidates: tuple[Result, ...]) -> dict[int, tuple[str, ...]]:
+        found = dict[int, tuple[str, ...]]()
+        for position, result in enumerate(candidates):
+            if result.observed:
+                read = [part for part in result.observed if part.kind is PartKind.FILE]
+                asked = [part for part in result.observed if part.kind is PartKind.ENV]
+                names = (*files.changed(read, self._services.folder), *environment.changed_env(asked))
+                if names:
+                    found[position] = names
+        return found
+
+    def _static(self, step: Step) -> _Static:
+        epoch, found = self._statics.get(step.name, (-1, None))
+        if found is not None and epoch == self._services.epoch:
+            return found
+        fresh = self._inspect(step)
+        self._statics[step.name] = (self._services.epoch, fresh)
+        return fresh
+
+    def _inspect(self, step: Step) -> _Static:
+        options = step.options
+        closure = code.closure(
+            step.reads,
+            self._services.evaluator.namespace,
+            stop=self._stop,
+            ignore=options.ignore,
+            parameters=self._graph.parameters,
+            context=self._context,
+        )
+        parts = (environment.python_part(), *code.body_part(step.body, step.outputs), *closure.parts)
+        if options.files:
+            parts += files.declared_files(options.files, self._services.folder)
+        if options.env:
+            parts += environment.declared_env(options.env)
+        if options.version:
+            parts += (Part(PartKind.VERSION, "", options.version, options.version),)
+        return _Static(parts, closure.reached, closure.uncacheable, make_key(parts))
+
+
+def _shown(value: Bound) -> str:
+    return "" if value.artifact is None else value.artifact.summary

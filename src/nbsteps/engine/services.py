@@ -1,0 +1,63 @@
+"""What every part of the engine shares: the ports, and who we are."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nbsteps.config import Config
+from nbsteps.core.events import Event, Warned
+from nbsteps.ports import Clock, Evaluator, Listener, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The process that executes."""
+
+    name: str
+    pid: int
+    user: str
+    peak_rss: Callable[[], int | None] = lambda: None
+
+
+@dataclass(slots=True)
+class Services:
+    """The outside, as the engine reaches it.
+
+    Attributes:
+        notebook: what the history calls the notebook: its path in the project, or a stand-in where none is known.
+        folder: the notebook's folder; ``--files`` patterns are relative to it.
+        epoch: counts executions of user code; what was read from live objects holds for one epoch only.
+    """
+
+    evaluator: Evaluator
+    store: Store
+    clock: Clock
+    host: Host
+    config: Config = field(default_factory=Config)
+    notebook: str = ""
+    folder: Path = field(default_factory=Path)
+    root: Path | None = None
+    listeners: list[Listener] = field(default_factory=list)
+    epoch: int = 0
+
+    def emit(self, event: Event) -> None:
+        """Tell the store first, so that what others hear of is durable, then everybody else."""
+        self.store.emit(event)
+        for listener in self.listeners:
+            listener.emit(event)
+
+    def warn(self, run_id: str, step: str, message: str, hint: str = "") -> None:
+        """Tell the user something that stops nothing."""
+        self.emit(Warned(self.clock.now(), run_id, step, message, hint))
+
+
+_COUNTER = itertools.count()
+
+
+def new_id() -> str:
+    """An identifier that no other process makes: 64 random bits and a counter, sortable within a process."""
+    return f"{secrets.token_hex(8)}{next(_COUNTER):04x}"
