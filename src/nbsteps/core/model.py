@@ -213,7 +213,7 @@ class Run:
     host: str
     pid: int
     user: str
-    parameters: Mapping[str, str] = EMPTY
+    parameters: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     state: RunState = RunState.RUNNING
     ended_at: float | None = None
 
