@@ -1,0 +1,233 @@
+"""Records and frames: what is written is read back, torn and damaged tails cost only themselves."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbsteps.core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Cleared,
+    ContextExecuted,
+    Event,
+    RunEnded,
+    RunStarted,
+    StepEnded,
+    StepRestored,
+    StepStarted,
+    StepSucceeded,
+    Warned,
+)
+from nbsteps.core.model import Artifact, Attempt, Failure, Part, PartKind, Result, Run
+from nbsteps.core.states import AttemptState, RunState, StepState
+from nbsteps.store import journal as journal_module
+from nbsteps.store import locks
+from nbsteps.store.journal import EVENTS, VALUE, Journal, Tail, live_path, parse, segments
+from nbsteps.store.records import StoredResult, decode, decode_result, dumps, encode, encode_result, loads
+
+ARTIFACT = Artifact("d" * 32, "builtins.int", "json", 2, "inline", "c" * 32, "", "42")
+PARTS = (Part(PartKind.CODE, "body", "1" * 32, "x = 'ä\ud800'"), Part(PartKind.FILE, "a\udcffb", "2" * 32, "", "input"))
+RESULT = Result(
+    "k", "s", "nb.ipynb", "clean", "r1", {"x": ARTIFACT, "y": ARTIFACT}, PARTS, PARTS, ARTIFACT, 1.5, 2.5, 1.0
+)
+BARE = Result("k", "s", "nb.ipynb", "clean", "r1", {}, ())
+ATTEMPT = Attempt("r1", "clean", 2, 1.25, "main", "host", 7, "item", 0.5)
+FAILED = Attempt(
+    "r1", "clean", 1, 1.0, "main", "h", 7, state=AttemptState.FAILED, ended_at=2.0,
+    failure=Failure("ValueError", "no", "tb", "hint"), peak_rss=99,
+)  # fmt: skip
+RUN = Run("r1", "nb.ipynb", "cli", 1.0, "host", 7, "me", {"a": "1"}, RunState.WAITING, 3.0)
+EVERY = [
+    RunStarted(1.0, RUN, ("a", "b")),
+    StepStarted(1.0, "r1", "clean", "k", ("never ran",)),
+    AttemptStarted(1.0, ATTEMPT),
+    AttemptEnded(2.0, FAILED),
+    StepSucceeded(3.0, ATTEMPT, RESULT, ("conn",)),
+    StepSucceeded(3.0, ATTEMPT, BARE),
+    StepRestored(3.0, "r1", "clean", "k", 1.5, 10),
+    StepEnded(3.0, "r1", "clean", StepState.FAILED, "retries_exhausted", ("code changed",)),
+    ContextExecuted(3.0, "r1", "cell 1", 0.1),
+    Warned(3.0, "r1", "", "message", "hint"),
+    Cleared(3.0, "nb.ipynb", "clean", "r1"),
+    RunEnded(4.0, "r1", RunState.SUCCEEDED),
+]
+
+
+def frames_in(folder: Path) -> list[journal_module.Frame]:
+    return [frame for name in segments(folder) for frame in Tail(folder, name).read(final=True)]
+
+
+def records_in(folder: Path) -> list[object]:
+    seen: set[int] = set()
+    found = []
+    for frame in frames_in(folder):
+        if frame.kind == EVENTS and frame.number not in seen:
+            seen.add(frame.number)
+            found += frame.content
+    return found
+
+
+@pytest.mark.parametrize("event", EVERY, ids=lambda event: type(event).__name__)
+def test_every_event_survives_the_journal(event: Event) -> None:
+    record = loads(dumps(encode(event, "extra")))
+    assert decode(record) == event
+    assert record[1] == "extra"
+
+
+def test_every_class_of_event_is_covered() -> None:
+    assert {type(event) for event in EVERY} == set(get_args(Event))
+
+
+def test_a_stored_result_stays_lazy_and_equal() -> None:
+    stored = decode_result(loads(dumps(encode_result(RESULT))))
+    assert isinstance(stored, StoredResult)
+    assert stored._decoded is None
+    assert stored == RESULT
+    assert stored.__eq__(RESULT) is True
+    assert stored.parts == PARTS
+    assert encode_result(stored) == encode_result(RESULT)
+
+
+def test_records_come_back_in_order_and_values_with_their_bytes(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, {"pid": 1})
+    journal.record(["a", None])
+    journal.value(["digest"], b"\x00payload")
+    journal.record(["b", None])
+    journal.sync()
+    journal.record(["c", None])
+    journal.close()
+    assert records_in(tmp_path) == [["a", None], ["b", None], ["c", None]]
+    assert [(f.content, f.payload) for f in frames_in(tmp_path) if f.kind == VALUE] == [(["digest"], b"\x00payload")]
+
+
+def test_nothing_is_created_before_the_first_write(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", {})
+    journal.record(["a", None])
+    assert not (tmp_path / "journal").exists()
+    journal.close()
+    assert len(segments(tmp_path / "journal")) == 1
+
+
+def test_the_buffer_is_handed_over_when_it_is_full(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, {})
+    for number in range(journal_module.BUFFERED_RECORDS):
+        journal.record([number])
+    assert len(records_in(tmp_path)) == journal_module.BUFFERED_RECORDS
+    journal.abandon()
+
+
+def test_a_full_segment_ends_and_the_next_goes_on(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, {}, segment_bytes=2000)
+    for number in range(30):
+        journal.record([number, "x" * 200])
+        journal.sync()
+    assert len(segments(tmp_path)) > 2
+    assert [record[0] for record in records_in(tmp_path)] == list(range(30))
+    tails = [Tail(tmp_path, name) for name in segments(tmp_path)]
+    for tail in tails:
+        tail.read()
+    assert [tail.ended for tail in tails] == [True] * (len(tails) - 1) + [tails[-1].ended]
+    journal.abandon()
+
+
+def test_the_liveness_lock_is_held_until_the_end(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, {})
+    journal.record([1])
+    journal.sync()
+    assert locks.held_elsewhere(live_path(tmp_path, journal.owner))
+    journal.close()
+    assert not locks.held_elsewhere(live_path(tmp_path, journal.owner))
+
+
+@pytest.mark.parametrize("operation", ["write", "fdatasync"])
+def test_after_an_error_everything_is_in_a_new_segment_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    journal = Journal(tmp_path, {})
+    journal.record(["a"])
+    journal.sync()
+    journal.record(["b"])
+    journal.flush()
+    journal.record(["c"])
+    real, calls = getattr(os, operation), []
+
+    def failing(*args: object) -> object:
+        calls.append(args)
+        if len(calls) == 1:
+            if operation == "write":
+                real(args[0], args[1][:10])
+            raise OSError(28, "No space left on device")
+        return real(*args)
+
+    monkeypatch.setattr(journal_module.os, operation, failing)
+    journal.sync()
+    journal.close()
+    assert len(segments(tmp_path)) == 2
+    assert records_in(tmp_path) == [["a"], ["b"], ["c"]]
+
+
+def written(folder: Path, count: int) -> tuple[bytes, bytes]:
+    journal = Journal(folder, {})
+    for number in range(count):
+        journal.record([number])
+        journal.sync()
+    journal.abandon()
+    return (folder / segments(folder)[0]).read_bytes(), bytes.fromhex(journal.owner)
+
+
+def numbers(frames: list[journal_module.Frame]) -> list[int]:
+    return [frame.content[0][0] for frame in frames if frame.kind == EVENTS]
+
+
+def test_a_torn_tail_costs_only_the_last_record_and_is_read_when_it_is_complete(tmp_path: Path) -> None:
+    data, salt = written(tmp_path, 4)
+    ends = [frame.end for frame in parse(data, salt)[0]]
+    for cut in range(ends[-2], ends[-1]):
+        frames, at, damaged = parse(data[:cut], salt)
+        assert (numbers(frames), at, damaged) == ([0, 1, 2], ends[-2], 0)
+        rest, at, _ = parse(data[at:], salt, base=at)
+        assert (numbers(rest), at) == ([3], len(data))
+
+
+@given(st.data())
+def test_damage_in_the_middle_never_yields_a_wrong_record(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    content, salt = written(tmp_path_factory.mktemp("journal"), 5)
+    at = data.draw(st.integers(0, len(content) - 1))
+    broken = bytearray(content)
+    broken[at] ^= data.draw(st.integers(1, 255))
+    ends = [frame.end for frame in parse(content, salt)[0]]
+    frames, _, _ = parse(bytes(broken), salt, final=True)
+    hit = next(index for index, end in enumerate(ends) if at < end)
+    expected = [number for number in range(5) if number + 1 != hit]
+    assert numbers(frames) == expected
+
+
+def test_a_journal_inside_a_value_is_not_read_as_frames(tmp_path: Path) -> None:
+    inner, _ = written(tmp_path / "inner", 2)
+    journal = Journal(tmp_path / "outer", {})
+    journal.value(["digest"], inner)
+    journal.sync()
+    journal.abandon()
+    data = (tmp_path / "outer" / segments(tmp_path / "outer")[0]).read_bytes()
+    frames, _, _ = parse(data[:-1], bytes.fromhex(journal.owner), final=True)
+    assert [frame.kind for frame in frames] == [journal_module.ABOUT]
+
+
+def test_a_lock_excludes_a_second_descriptor_of_the_same_process(tmp_path: Path) -> None:
+    first = locks.Lock.acquire(tmp_path / "lock", 5)
+    assert first is not None
+    assert locks.Lock.acquire(tmp_path / "lock", 5) is None
+    assert locks.wait_for(tmp_path / "lock", 5, timeout=0.01) is None
+    first.release()
+    first.release()
+    second = locks.Lock.acquire(tmp_path / "lock", 5)
+    assert second is not None
+    second.release()
