@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -43,7 +44,8 @@ FOREIGN = ("JPY_", "NBSTEPS_", "PAPERMILL_", "VSCODE_")
 def pytest_configure(config: pytest.Config) -> None:
     """Point the environment at a folder of this process, before any test module is imported."""
     folder = Path(tempfile.mkdtemp(prefix="nbsteps-tests-"))
-    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    # At the very end: an IPython shell made by a test closes its history when the process exits.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
