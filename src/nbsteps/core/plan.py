@@ -16,17 +16,23 @@ from nbsteps.core.reasons import Reason, ReasonKind
 
 Outputs = Mapping[str, Artifact]
 """Variable to stored value."""
-Assess = Callable[[Step, Outputs], Facts]
-"""Collects the facts of a step under the given inputs."""
+Assess = Callable[[Step, Outputs], Facts | Decision]
+"""Collects the facts of a step under the given inputs, or says that it cannot be done."""
 Latest = Callable[[str], Outputs]
 """What a step's outputs were the last time; empty if it never succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Forecast: step to decision, in graph order."""
+    """Forecast.
+
+    Attributes:
+        decisions: step to decision, in graph order.
+        contexts: labels of the context cells that the kernel lacks, each with the step that needs it first.
+    """
 
     decisions: Mapping[str, Decision] = field(default_factory=dict)
+    contexts: Mapping[str, str] = field(default_factory=dict)
 
     def steps(self, *actions: Action) -> tuple[str, ...]:
         """Names of the steps with one of these actions."""
@@ -50,7 +56,8 @@ def forecast(graph: Graph, selection: frozenset[str], assess: Assess, latest: La
             for variable, source in graph.sources[name].items()
             if variable in outputs.get(source, {})
         }
-        decision = decide(assess(step, inputs))
+        facts = assess(step, inputs)
+        decision = facts if isinstance(facts, Decision) else decide(facts)
         decisions[name] = _softened(decision, unsettled, graph.sources[name])
         result = decision.result
         outputs[name] = latest(name) if result is None else result.outputs

@@ -35,9 +35,10 @@ class Bindings:
             artifact = result.outputs[name]
             bound = self._bound.get(name)
             if bound is None or bound.digest != artifact.digest or not self._services.evaluator.pending(name):
-                self._bind(name, artifact)
+                self.bind(name, artifact)
 
-    def _bind(self, name: str, artifact: Artifact) -> None:
+    def bind(self, name: str, artifact: Artifact) -> None:
+        """Bind one stored value lazily."""
         self._bound[name] = Bound(artifact.digest, artifact)
         self._services.evaluator.bind(name, lambda: self._load(artifact))
 
@@ -85,7 +86,7 @@ class Bindings:
         for name, wanted in inputs.items():
             if self._in_place(name, wanted, verify=verify) or wanted.artifact is None:
                 continue
-            self._bind(name, wanted.artifact)
+            self.bind(name, wanted.artifact)
         evaluator.materialise(name for name in inputs if evaluator.pending(name))
 
     def _in_place(self, name: str, wanted: Bound, *, verify: bool) -> bool:

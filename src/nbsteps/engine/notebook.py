@@ -1,0 +1,72 @@
+"""The cells of one notebook as the engine sees them: the saved document, overlaid by what the kernel executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from nbsteps.core.model import Cell
+from nbsteps.core.options import parse_line
+from nbsteps.core.source import split_cell
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A cell as executed, ``at`` seconds since the epoch."""
+
+    cell: Cell
+    at: float
+
+
+class NotebookCells:
+    """Merges saved and executed cells; an executed cell is newer than its saved text."""
+
+    def __init__(self) -> None:
+        self._saved: tuple[Cell, ...] = ()
+        self._saved_at = 0.0
+        self._executed: dict[str, _Seen] = {}
+        self._merged: tuple[Cell, ...] | None = ()
+
+    def saved(self, cells: tuple[Cell, ...], at: float) -> None:
+        """The document as last saved, ``at`` seconds since the epoch."""
+        if cells != self._saved or at != self._saved_at:
+            self._saved, self._saved_at, self._merged = cells, at, None
+
+    def executed(self, cell: Cell, at: float) -> None:
+        """The kernel executed this cell."""
+        key = cell.id or _step_name(cell.source) or cell.source
+        before = self._executed.get(key)
+        self._executed[key] = _Seen(cell, at)
+        if before is None or before.cell.source != cell.source:
+            self._merged = None
+
+    def merged(self) -> tuple[Cell, ...]:
+        """All code cells in document order; those that the document does not have come last."""
+        if self._merged is None:
+            self._merged = tuple(self._merge())
+        return self._merged
+
+    def _merge(self) -> Iterable[Cell]:
+        by_id = {seen.cell.id: seen for seen in self._executed.values() if seen.cell.id}
+        anonymous = [seen for seen in self._executed.values() if not seen.cell.id]
+        by_step = {name: seen for seen in anonymous if (name := _step_name(seen.cell.source))}
+        saved_ids = {cell.id for cell in self._saved if cell.id}
+        sources, names = set[str](), set[str]()
+        for cell in self._saved:
+            newer = by_id.get(cell.id) or by_step.get(_step_name(cell.source))
+            current = cell if newer is None else replace(cell, source=newer.cell.source)
+            sources.add(current.source)
+            names.add(_step_name(current.source))
+            yield current
+        for seen in self._executed.values():
+            cell = seen.cell
+            known = cell.id in saved_ids or cell.source in sources or (not cell.id and _step_name(cell.source) in names)
+            deleted = bool(cell.id) and bool(self._saved) and self._saved_at > seen.at
+            if not known and not deleted:
+                yield cell
+
+
+def _step_name(source: str) -> str:
+    """Name of the step that a cell holds, ``""`` for a context cell."""
+    split = split_cell(source)
+    return "" if split is None else parse_line(split.line).name

@@ -1,0 +1,232 @@
+"""The loop of one run: each step in its turn is decided with real digests, then restored or executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+
+from nbsteps.core.decide import Decision, decide
+from nbsteps.core.errors import StoreError
+from nbsteps.core.events import RunEnded, RunStarted, StepEnded, StepRestored, StepStarted
+from nbsteps.core.graph import Graph
+from nbsteps.core.model import Result, Run, RunResult, Step, StepRun
+from nbsteps.core.states import GOOD, RunState, StepState
+from nbsteps.engine.attempt import Attempts, Executed, describe
+from nbsteps.engine.bindings import Bindings, Bound, unique_digest
+from nbsteps.engine.contexts import ContextError, ContextKeeper
+from nbsteps.engine.judge import Identity, Judge
+from nbsteps.engine.services import Services
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a run has come to so far.
+
+    Attributes:
+        steps: what became of each step.
+        results: results of the steps that succeeded or were restored.
+        errors: the exceptions of the steps that failed.
+    """
+
+    steps: dict[str, StepRun] = field(default_factory=dict)
+    results: dict[str, Result] = field(default_factory=dict)
+    errors: dict[str, BaseException] = field(default_factory=dict)
+
+
+class Runner:
+    """One run over one graph."""
+
+    def __init__(  # noqa: PLR0913 - the parts of one kernel's engine, all needed
+        self, services: Services, bindings: Bindings, keeper: ContextKeeper, judge: Judge, graph: Graph, run: Run
+    ) -> None:
+        self._services = services
+        self._bindings = bindings
+        self._keeper = keeper
+        self._judge = judge
+        self._graph = graph
+        self._attempts = Attempts(services, bindings)
+        self.run = run
+        self.progress = Progress()
+
+    def over(self, graph: Graph, judge: Judge) -> None:
+        """Go on with the notebook as it has become."""
+        self._graph, self._judge = graph, judge
+
+    def start(self, names: Iterable[str]) -> None:
+        """Announce the run over these steps."""
+        self._services.emit(RunStarted(self.run.started_at, self.run, tuple(names)))
+
+    def finish(self, state: RunState | None = None) -> RunResult:
+        """Announce the end; without ``state`` it follows from the steps."""
+        if state is None:
+            good = all(step.state in GOOD | {StepState.SKIPPED} for step in self.progress.steps.values())
+            state = RunState.SUCCEEDED if good else RunState.FAILED
+        now = self._services.clock.now()
+        self.run = replace(self.run, state=state, ended_at=now)
+        self._services.emit(RunEnded(now, self.run.run_id, state))
+        return RunResult(self.run, dict(self.progress.steps))
+
+    def run_all(self, names: tuple[str, ...], forced: frozenset[str]) -> RunResult:
+        """Run or restore the named steps in graph order; failures keep their descendants from running."""
+        self.start(names)
+        try:
+            for name in names:
+                self.take(name, forced=name in forced)
+        except KeyboardInterrupt as interrupt:
+            self._cancel_rest(names)
+            self.progress.errors.setdefault("", interrupt)
+            return self.finish(RunState.CANCELLED)
+        except BaseException:
+            self.finish(RunState.FAILED)
+            raise
+        return self.finish()
+
+    def take(self, name: str, *, forced: bool = False, live: Mapping[str, Bound] | None = None) -> StepRun:
+        """Restore or execute one step. ``live`` gives its inputs as the user sees them, else its parents' results do.
+
+        Raises:
+            KeyboardInterrupt: the user interrupted; the step is recorded as cancelled.
+        """
+        step = self._graph.steps[name]
+        bad = [parent for parent in self._graph.parents[name] if self._is_bad(parent)]
+        if bad and live is None:
+            return self._end(name, StepState.UPSTREAM_FAILED, f"step {bad[0]} {self.progress.steps[bad[0]].state}")
+        try:
+            self._keeper.prepare(step, self._graph, self.run.run_id)
+        except ContextError as error:
+            self.progress.errors[name] = error.cause
+            failure = describe(error.cause, error.traceback)
+            return self._end(name, StepState.FAILED, str(error.args[0]), failure=failure)
+        except KeyboardInterrupt:
+            self._end(name, StepState.CANCELLED, "interrupted")
+            raise
+        identity = self._judge.identify(step, self._inputs(name) if live is None else live)
+        for text in self._judge.warnings(step):
+            self._services.warn(self.run.run_id, name, f"uncacheable: {text}", _mend(text))
+        return self._settle(step, identity, forced=forced, live=live is not None)
+
+    def _is_bad(self, name: str) -> bool:
+        done = self.progress.steps.get(name)
+        return done is not None and done.state not in GOOD
+
+    def _inputs(self, name: str) -> dict[str, Bound]:
+        """What the parents made in this run."""
+        return {
+            variable: self._output(source, variable) for variable, source in self._graph.sources[name].items()
+        }
+
+    def _output(self, source: str, variable: str) -> Bound:
+        result = self.progress.results.get(source)
+        if result is not None and variable in result.outputs:
+            artifact = result.outputs[variable]
+            return Bound(artifact.digest, artifact)
+        return self._bindings.known(variable) or Bound(unique_digest(), None)
+
+    def _settle(self, step: Step, identity: Identity, *, forced: bool, live: bool) -> StepRun:
+        decision = self._decide(step, identity, forced=forced)
+        if decision.result is not None:
+            return self._restore(step, decision.result)
+        reusable = not identity.uncacheable
+        with self._services.store.flight(identity.key) if reusable else nullcontext():
+            if reusable and not forced:
+                decision = self._decide(step, identity, forced=False, fresh=True)
+                if decision.result is not None:
+                    return self._restore(step, decision.result)
+            return self._execute(step, identity, decision, live=live)
+
+    def _decide(self, step: Step, identity: Identity, *, forced: bool, fresh: bool = False) -> Decision:
+        facts = self._judge.facts(step, identity, forced=forced, run_id=self.run.run_id, fresh=fresh)
+        return decide(facts)
+
+    def _restore(self, step: Step, result: Result) -> StepRun:
+        services = self._services
+        self._bindings.restore(result)
+        now = services.clock.now()
+        size = sum(artifact.bytes for artifact in result.outputs.values())
+        services.emit(StepRestored(now, self.run.run_id, step.name, result.key, result.duration, size))
+        self.progress.results[step.name] = result
+        done = StepRun(
+            step=step.name,
+            state=StepState.CACHED,
+            reason="unchanged",
+            key=result.key,
+            started_at=now,
+            ended_at=now,
+            time_saved=result.duration,
+            output_bytes=size,
+        )
+        self.progress.steps[step.name] = done
+        return done
+
+    def _execute(self, step: Step, identity: Identity, decision: Decision, *, live: bool) -> StepRun:
+        services = self._services
+        started = services.clock.now()
+        reasons = tuple(map(str, decision.reasons))
+        services.emit(StepStarted(started, self.run.run_id, step.name, identity.key, reasons))
+        try:
+            executed = self._attempts.execute(step, identity, self.run.run_id, live=live)
+        except StoreError as error:
+            return self._recover(step, identity, error, live=live)
+        if executed.result is None:
+            return self._failed(step, executed, reasons)
+        self.progress.results[step.name] = executed.result
+        done = StepRun(
+            step=step.name,
+            state=StepState.SUCCEEDED,
+            reason=reasons[0] if reasons else "",
+            reasons=reasons,
+            key=identity.key,
+            started_at=started,
+            ended_at=services.clock.now(),
+            attempts=1,
+            output_bytes=sum(artifact.bytes for artifact in executed.result.outputs.values()),
+        )
+        self.progress.steps[step.name] = done
+        return done
+
+    def _failed(self, step: Step, executed: Executed, reasons: tuple[str, ...]) -> StepRun:
+        error = executed.error
+        if isinstance(error, KeyboardInterrupt):
+            self._end(step.name, StepState.CANCELLED, "interrupted", reasons=reasons)
+            raise error
+        if error is not None:
+            self.progress.errors[step.name] = error
+        failure = executed.failure
+        text = "" if failure is None else f"{failure.error_type}: {failure.message}"
+        return self._end(step.name, StepState.FAILED, text, reasons=reasons, failure=failure)
+
+    def _recover(self, step: Step, identity: Identity, error: StoreError, *, live: bool) -> StepRun:
+        """An input cannot be read back: run the steps that make it again, then this one."""
+        services = self._services
+        lost = [name for name, bound in identity.inputs.items() if bound.digest in self._bindings.missing]
+        sources = {self._graph.sources[step.name][name] for name in lost if name in self._graph.sources[step.name]}
+        if live or not sources or any(source not in self.progress.results for source in sources):
+            hint = f"%pipeline run {step.name}"
+            services.warn(self.run.run_id, step.name, str(error.args[0]), hint)
+            self.progress.errors[step.name] = error
+            return self._end(step.name, StepState.FAILED, str(error.args[0]), failure=describe(error))
+        for source in self._graph.steps:
+            if source in sources:
+                services.warn(self.run.run_id, source, f"{error.args[0]}; the step runs again", "")
+                del self.progress.results[source]
+                self.take(source, forced=False)
+        return self.take(step.name)
+
+    def _end(self, name: str, state: StepState, reason: str, **more: object) -> StepRun:
+        now = self._services.clock.now()
+        done = replace(StepRun(name, state, reason, ended_at=now), **more)  # type: ignore[arg-type]
+        self._services.emit(StepEnded(now, self.run.run_id, name, state, reason, done.reasons))
+        self.progress.steps[name] = done
+        return done
+
+    def _cancel_rest(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.progress.steps:
+                self._end(name, StepState.CANCELLED, "interrupted")
+
+
+def _mend(text: str) -> str:
+    name = text.split(":", 1)[0]
+    return f"--ignore {name}, or make {name} the output of a step"
+
