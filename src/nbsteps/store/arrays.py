@@ -55,7 +55,7 @@ def _bytes(flat: np.ndarray[Any, Any]) -> memoryview:
     """A contiguous array's memory; through uint8 because datetimes export no buffer."""
     if not flat.nbytes:
         return memoryview(b"")
-    return memoryview(flat.view("u1"))  # type: ignore[arg-type]  (an array of bytes is a buffer)
+    return memoryview(flat.view("u1"))  # type: ignore[arg-type]  # an array of bytes is a buffer
 
 
 def _descr(found: Any) -> Any:

@@ -72,7 +72,12 @@ def register(codec: Codec) -> None:
         msg = f"{codec!r} is no codec: it needs name, types, safe, encode and decode"
         raise UsageError(msg, hint="see nbsteps.store.codecs.Codec")
     name = codec.name
-    if name == PICKLE or name in _SAFE or _registered.get(name, codec) is not codec or not name.replace("-", "").isalnum():
+    if (
+        name == PICKLE
+        or name in _SAFE
+        or _registered.get(name, codec) is not codec
+        or not name.replace("-", "").isalnum()
+    ):
         msg = f"a codec cannot be called {name!r}: the name is taken or malformed"
         raise UsageError(msg, hint="choose another name of letters, digits and -")
     _registered[name] = codec
@@ -105,15 +110,16 @@ def unpickles(codec: str) -> bool:
 
 
 def _safe(value: object, kind: type) -> Iterator[Encoded]:
-    if kind is bytes:
-        yield Encoded("bytes", "bin", [value])  # type: ignore[list-item]  (its type was just compared)
+    if isinstance(value, bytes) and kind is bytes:
+        yield Encoded("bytes", "bin", [value])
         return
     root = kind.__module__.partition(".")[0]
     custom = _custom(kind) if root != "builtins" else None
     if custom is not None:
         data = custom.encode(value)
         if data is not None:
-            yield Encoded(custom.name, custom.name.replace("-", ""), [data], exact=False, unpickles=not custom.safe)
+            suffix = custom.name.replace("-", "")[:16]
+            yield Encoded(custom.name, suffix, [data], exact=False, unpickles=not custom.safe)
     text = plain.dump(value)
     if text is not None:
         yield Encoded("json", "json", [text])

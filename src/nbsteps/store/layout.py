@@ -70,13 +70,14 @@ def _spans(data: memoryview) -> list[tuple[int, int]]:
         raise _damaged("does not start as it should")
     (count,) = struct.unpack_from("<Q", data, len(MAGIC))
     if count > (len(data) - start) // 16:
-        raise _damaged(f"claims {count} parts, more than it can hold")
+        raise _damaged("claims more parts than it can hold")
     numbers = struct.unpack_from(f"<{2 * count}Q", data, start)
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def _damaged(what: str) -> DamagedValueError:
-    return DamagedValueError(f"a stored value {what}", hint="run the step again")
+    msg = f"a stored value {what}"
+    return DamagedValueError(msg, hint="run the step again")
 
 
 def _aligned(size: int) -> int:

@@ -15,9 +15,7 @@ from nbsteps.store.layout import Buffer, head_size, nbytes, pack, unpack
 
 _OUT_OF_BAND_FROM = 4096
 _TRIED_BELOW = 1_000_000
-_HINT = (
-    "keep such objects out of the step's outputs, make them in a context cell, or use --cache off for this step"
-)
+_HINT = "keep such objects out of the step's outputs, make them in a context cell, or use --cache off for this step"
 
 
 def encode(value: object) -> list[Buffer]:

@@ -81,7 +81,7 @@ class _Packer:
         return [pack(value, depth + 1) for value in values]
 
 
-def _tag(name: str, value: object) -> dict[str, object]:
+def _tag(name: str, value: object) -> dict[str, Any]:
     return {TAG: name, "v": value}
 
 
@@ -142,7 +142,7 @@ def _pack_range(_: _Packer, value: range, __: int) -> object:
 
 
 def _pack_time(_: _Packer, value: Any, __: int) -> object:
-    if getattr(value, "tzinfo", None) is not None or getattr(value, "fold", 0):
+    if getattr(value, "tzinfo", None) is not None or getattr(value, "fold", None):
         raise RefusedError
     return _tag(type(value).__name__, value.isoformat())
 
@@ -161,7 +161,7 @@ def _text(name: str) -> Callable[[_Packer, Any, int], object]:
     return pack
 
 
-def _pack_numpy(value: Any) -> object:
+def _pack_numpy(value: Any) -> dict[str, Any]:
     dtype = getattr(value, "dtype", None)
     if dtype is None or getattr(value, "shape", None) != () or type(value) is not dtype.type:
         raise RefusedError
@@ -180,9 +180,9 @@ def _pack_pandas(value: Any) -> object:
     if value is pd.NA:
         return _tag("NA", None)
     if type(value) is pd.Timestamp and value.tzinfo is None and not value.fold:
-        return _tag("Timestamp", _pack_numpy(value.asm8)["v"])  # type: ignore[index]  (a tag, by construction)
+        return _tag("Timestamp", _pack_numpy(value.asm8)["v"])
     if type(value) is pd.Timedelta:
-        return _tag("Timedelta", _pack_numpy(value.asm8)["v"])  # type: ignore[index]  (a tag, by construction)
+        return _tag("Timedelta", _pack_numpy(value.asm8)["v"])
     raise RefusedError
 
 

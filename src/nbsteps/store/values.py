@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbsteps.core.errors import DamagedValueError, StoreError, UntrustedValueError, UsageError
 from nbsteps.core.model import Artifact
@@ -69,7 +69,8 @@ class Values:
         parts = encoded.parts
         size = sum(map(nbytes, parts)) if len(parts) > 1 else nbytes(parts[0])
         summed = checksum(parts)
-        type_name = _type_name(type(value))
+        kind: Any = type(value)
+        type_name = _type_name(kind)
         mac = ""
         if encoded.unpickles:
             mac = trust.sign(parts, codec=encoded.codec, type_name=type_name, digest=digest)
@@ -209,9 +210,9 @@ def _summary(value: object) -> str:
 
 
 @lru_cache(maxsize=512)
-def _type_name(kind: type) -> str:
+def _type_name(kind: type[Any]) -> str:
     """The shortest public name: ``int``, ``pandas.DataFrame``, ``collections.OrderedDict``, ``mylib.sub.Thing``."""
-    name = kind.__qualname__
+    name = str(kind.__qualname__)
     if kind.__module__ == "builtins":
         return name
     root = kind.__module__.partition(".")[0]
