@@ -1,0 +1,199 @@
+"""The composition root inside a kernel: one engine session for one IPython shell, fed by the shell's events."""
+
+from __future__ import annotations
+
+import atexit
+import getpass
+import os
+import platform
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbsteps.config import load_config, project_root, store_folder
+from nbsteps.core.cells import Context, understand
+from nbsteps.core.errors import DocumentError
+from nbsteps.core.model import Cell
+from nbsteps.core.source import split_cell
+from nbsteps.engine.services import Host, Services
+from nbsteps.engine.session import Session
+from nbsteps.notebook.document import find_notebook, read_notebook
+from nbsteps.notebook.evaluator import ShellEvaluator
+from nbsteps.store.store import DuckStore
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+def this_host() -> Host:
+    """The process that this is; ``user`` is the login name."""
+    return Host(platform.node(), os.getpid(), _user(), _peak_rss)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+
+
+def _peak_rss() -> int | None:
+    """Largest resident size of this process so far, bytes."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return None
+    kilo = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilo
+
+
+class Kernel:
+    """What nbsteps keeps for one shell."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.evaluator = ShellEvaluator(shell)
+        self.trigger = "cell"
+        self.path: Path | None = None
+        self._pinned = False
+        self._given = False
+        self._session: Session | None = None
+        self._running: tuple[Cell, float] | None = None
+        shell.events.register("pre_run_cell", self.before_cell)
+        shell.events.register("post_run_cell", self.after_cell)
+        atexit.register(self.close)
+
+    @property
+    def session(self) -> Session:
+        """The engine, made at first use, with the document as it is saved now."""
+        if self._session is None:
+            self._session = self._make_session()
+        self._refresh(self._session)
+        return self._session
+
+    def use_notebook(self, path: Path | None) -> None:
+        """Say which notebook this kernel belongs to; None looks for it anew."""
+        if path is not None:
+            read_notebook(path)
+        self.path = None if path is None else path.absolute()
+        self._pinned, self._given = path is not None, False
+        self._drop_session()
+
+    def use_cells(self, path: Path, cells: tuple[Cell, ...]) -> Session:
+        """Work on these cells of the notebook at ``path`` instead of its saved ones (parameters were injected)."""
+        self._drop_session()
+        self.path, self._pinned, self._given = path, True, True
+        self._session = self._make_session()
+        self._session.cells.saved(cells, time.time())
+        return self._session
+
+    def _drop_session(self) -> None:
+        if self._session is not None:
+            self._session.services.store.close()
+        self._session = None
+
+    def _make_session(self) -> Session:
+        if self.path is None:
+            self.path = find_notebook(self.shell)
+        folder = Path.cwd() if self.path is None else self.path.parent
+        config = load_config(folder)
+        root = project_root(folder)
+        store = DuckStore(store_folder(folder), config=config)
+        services = Services(self.evaluator, store, SystemClock(), this_host(), config)
+        services.folder, services.root = folder, root
+        services.notebook = notebook_name(self.path, root)
+        session = Session(services)
+        self._adopt_history(session)
+        return session
+
+    def _adopt_history(self, session: Session) -> None:
+        """Cells that were executed before the extension was loaded."""
+        executed = self.shell.user_ns.get("In") or []
+        for number, source in enumerate(executed):
+            if source and split_cell(source) is None and (self._running is None or source != self._running[0].source):
+                session.cells.executed(Cell(f"In [{number}]", source), time.time())
+                session.keeper.note(source)
+
+    def _refresh(self, session: Session) -> None:
+        if self.path is None or self._given:
+            return
+        try:
+            document = read_notebook(self.path)
+        except DocumentError as error:
+            if self._pinned:
+                raise
+            warnings.warn(str(error), stacklevel=2)
+            return
+        session.cells.saved(document.cells, self.path.stat().st_mtime)
+
+    def before_cell(self, info: Any) -> None:
+        """A cell is about to be executed (IPython's ``pre_run_cell``)."""
+        source = info.raw_cell or ""
+        label = f"In [{self.shell.execution_count}]"
+        self._running = (Cell(label, source, id=getattr(info, "cell_id", None) or ""), time.time())
+
+    def after_cell(self, result: Any) -> None:
+        """A cell was executed (IPython's ``post_run_cell``)."""
+        running, self._running = self._running, None
+        if running is None or self._session is None or split_cell(running[0].source) is not None:
+            return
+        cell = running[0]
+        self._session.services.epoch += 1
+        if result.success and _says_something(cell):
+            self._session.cells.executed(cell, time.time())
+            self._session.note_context(cell)
+
+    def current_cell(self, line: str, body: str) -> Cell:
+        """The step cell that is being executed."""
+        if self._running is not None:
+            cell = self._running[0]
+            split = split_cell(cell.source)
+            if split is not None and split.body.strip() == body.strip():
+                return cell
+        return Cell(f"In [{self.shell.execution_count}]", f"%%step {line}\n{body}")
+
+    def close(self) -> None:
+        """Flush and release the store; runs at exit."""
+        if self._session is not None:
+            self._session.end()
+            self._session.services.store.close()
+            self._session = None
+
+    def detach(self) -> None:
+        """Undo what the constructor registered."""
+        self.shell.events.unregister("pre_run_cell", self.before_cell)
+        self.shell.events.unregister("post_run_cell", self.after_cell)
+        atexit.unregister(self.close)
+        self.close()
+
+
+def _says_something(cell: Cell) -> bool:
+    """Whether a context cell makes or changes anything; lone ``%pipeline`` lines and bare expressions do not."""
+    understood, _problems = understand(cell, 0)
+    return isinstance(understood, Context) and bool(understood.shapes)
+
+
+def notebook_name(path: Path | None, root: Path | None) -> str:
+    """What the history calls a notebook: its path in the project, else the whole path, else ``""``."""
+    if path is None:
+        return ""
+    if root is not None and path.is_relative_to(root):
+        return path.relative_to(root).as_posix()
+    return path.as_posix()
