@@ -89,6 +89,7 @@ class UndigestibleError(NbstepsError):
     Attributes:
         path: where in the value it was met, such as ``"[3].conn"``; ``""`` for the value itself.
         type_name: qualified name of the type that was refused.
+        detail: why, in words; may be ``""``.
     """
 
     def __init__(self, type_name: str, path: str = "", detail: str = "") -> None:
@@ -96,6 +97,7 @@ class UndigestibleError(NbstepsError):
         super().__init__(f"{type_name}{where} has no content digest{': ' + detail if detail else ''}")
         self.type_name = type_name
         self.path = path
+        self.detail = detail
 
 
 class StoreError(NbstepsError):
