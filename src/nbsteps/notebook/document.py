@@ -58,7 +58,7 @@ _documents: dict[Path, tuple[_Stamp, Document]] = {}
 def find_notebook(shell: InteractiveShell | None, override: str | os.PathLike[str] | None = None) -> Path | None:
     """Path of the notebook that the shell executes; None where nobody says.
 
-    Asked in this order, and the first that names a file is taken: the user, the command line of a papermill or nbconvert
+    Asked in this order, and the first that names a file is taken: the user, the command line of the papermill or such
     that started the kernel, nbsteps itself (headless), the Jupyter session, VS Code. The command line comes before the
     environment, because a papermill that a notebook starts inherits the environment of that notebook's kernel.
 

@@ -58,10 +58,13 @@ class ShellEvaluator:
         number = self._number_if_executing(step)
         label = f"step {step.name} ({step.cell.label})"
         text = Text(step.body, label, raw=step.cell.source, offset=step.line_offset, number=number)
-        return self._run(text, live=live)
+        outcome = self._run(text, live=live)
+        self.lazy.superseded(step.outputs)
+        return outcome
 
     def run_context(self, cell: Cell) -> Outcome:
         """Execute a context cell as if the user had: its output is shown, its names land in the namespace."""
+        self.lazy.before_text(cell.source)
         return self._run(Text(cell.source, cell.label, raw=cell.source), live=True)
 
     def replay(self, displays: tuple[Display, ...], note: str) -> None:

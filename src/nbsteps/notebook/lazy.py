@@ -83,27 +83,34 @@ class LazyNames:
         """Drop a pending name; nothing happens where it is not pending."""
         self._pending.pop(name, None)
 
+    def superseded(self, names: Iterable[str]) -> None:
+        """Drop those of the names that something has assigned meanwhile: the stored value must not come back."""
+        for name in names:
+            if name in self._namespace:
+                self._pending.pop(name, None)
+
     def mentioned(self, source: str) -> set[str]:
         """Pending names that a cell with this text mentions, itself or through what it calls."""
         if not self._pending:
             return set()
         mentions = self._reach(source)
-        return (
-            {name for name in self._pending if name in mentions}
-            if mentions.all
-            else mentions.names & set(self._pending)
-        )
+        if mentions.all:
+            return set(self._pending)
+        return {name for name in mentions.names if name in self._pending}
 
     def pre_run_cell(self, info: Any) -> None:
         """Load what the cell that is about to run mentions; a callback for IPython's event of that name.
 
         Step cells and lone ``%pipeline`` lines are left to the engine, which knows what they need.
         """
-        if not self._pending:
-            return
-        source = _text_to_search(info.raw_cell)
-        for name in sorted(self.mentioned(source)) if source else ():
-            self._load_or_tell(name)
+        if self._pending:
+            self.before_text(_text_to_search(info.raw_cell or ""))
+
+    def before_text(self, source: str) -> None:
+        """Load what a text that is about to be executed mentions; one that cannot be loaded is named on stderr."""
+        if self._pending and source:
+            for name in sorted(self.mentioned(source)):
+                self._load_or_tell(name)
 
     def close(self) -> None:
         """Stop listening for cells; pending names stay unbound."""
@@ -155,7 +162,7 @@ class LazyNames:
         seen: set[int] = set()
         while todo:
             value = self._namespace.get(todo.pop())
-            if value is None or isinstance(value, _PLAIN):
+            if _is(value, _PLAIN):
                 continue
             for code in _codes_of(value, self._namespace, seen):
                 found = self._names_of(code)
@@ -224,15 +231,20 @@ def _calls_lister(code: types.CodeType) -> bool:
     return any(isinstance(constant, types.CodeType) and _calls_lister(constant) for constant in code.co_consts)
 
 
+def _is(item: object, kinds: Any) -> bool:
+    """``isinstance`` by the real type: a proxy asked for its class may go and load what it stands for."""
+    return issubclass(type(item), kinds)
+
+
 def _codes_of(value: object, namespace: MutableMapping[str, object], seen: set[int]) -> Iterator[types.CodeType]:
     """Code objects of the notebook's own functions that using ``value`` may run."""
-    todo = [value]
+    todo: list[Any] = [value]
     while todo:
         item = todo.pop()
-        if isinstance(item, _PLAIN) or id(item) in seen:
+        if _is(item, _PLAIN) or id(item) in seen:
             continue
         seen.add(id(item))
-        if isinstance(item, types.FunctionType):
+        if _is(item, types.FunctionType):
             if item.__globals__ is namespace:
                 yield item.__code__
             todo.extend(_parts_of_function(item))
@@ -251,17 +263,17 @@ def _parts_of_function(function: types.FunctionType) -> Iterator[object]:
             continue
 
 
-def _parts(item: object) -> Iterable[object]:
+def _parts(item: Any) -> Iterable[object]:
     """What can be called through ``item``, one level down."""
-    if isinstance(item, types.MethodType):
+    if _is(item, types.MethodType):
         return (item.__func__, item.__self__)
-    if isinstance(item, functools.partial):
+    if _is(item, functools.partial):
         return (item.func, *item.args, *item.keywords.values())
-    if isinstance(item, property):
+    if _is(item, property):
         return (item.fget, item.fset, item.fdel)
-    if isinstance(item, staticmethod | classmethod):
+    if _is(item, staticmethod | classmethod):
         return (item.__func__,)
-    if isinstance(item, type):
+    if _is(item, type):
         return _parts_of_class(item)
     return _parts_of_container(item) if type(item) in _CONTAINERS else _parts_of_instance(item)
 
@@ -276,7 +288,7 @@ def _parts_of_container(item: Any) -> Iterable[object]:
     """Members of a small container: a table of functions has few."""
     if len(item) > _FEW:
         return ()
-    return list(item.values()) if isinstance(item, dict) else list(item)
+    return list(item.values()) if _is(item, dict) else list(item)
 
 
 def _parts_of_instance(item: object) -> Iterator[object]:
