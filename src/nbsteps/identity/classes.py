@@ -1,0 +1,107 @@
+"""What a class is made of now: its attributes as they are, its bases and its metaclass.
+
+The text of its definition adds nothing to that: whatever the body did is in the attributes, and what was patched
+afterwards is in them alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any, Final
+
+from nbsteps.core.errors import UndigestibleError
+from nbsteps.identity.annotations import annotation_digest
+from nbsteps.identity.feed import digest_texts
+from nbsteps.identity.helpers import Visitor, belongs_to_package, by_name, function_digest, origin_of
+from nbsteps.identity.places import Origin, name_origin
+
+_UNCOUNTED: Final = frozenset(
+    {
+        *("__doc__", "__module__", "__dict__", "__weakref__", "__qualname__", "__annotations__"),
+        *("__firstlineno__", "__static_attributes__", "__annotations_cache__", "__annotate_func__"),
+        *("_abc_impl", "__abstractmethods__", "__orig_bases__", "__parameters__", "__type_params__"),
+        *("__dataclass_fields__", "__dataclass_params__", "__subclasshook__", "__init_subclass__.__wrapped__"),
+    }
+)
+
+
+def class_digest(cls: type, visitor: Visitor) -> str:
+    """Digest of a class; its reads of globals are told to the visitor.
+
+    Raises:
+        UndigestibleError: an attribute has no content, such as an open connection.
+    """
+    if belongs_to_package(cls):
+        return by_name(cls, visitor)
+    if name_origin(cls.__module__) is not Origin.LOCAL:
+        return _made_by_package(cls, visitor)
+    texts = [cls.__name__, *(visitor.ref(base) for base in cls.__bases__)]
+    if type(cls) is not type:
+        texts.append(digest_texts("metaclass", visitor.ref(type(cls))))
+    texts.extend(_annotations(cls, visitor))
+    attributes = _enum_attributes(cls) if issubclass(cls, Enum) else sorted(vars(cls).items())
+    for name, value in attributes:
+        if name not in _UNCOUNTED:
+            texts.append(digest_texts("attribute", name, _attribute(name, value, visitor)))
+    if "__dataclass_fields__" in vars(cls):
+        texts.extend(_fields(cls, visitor))
+    return digest_texts("class", *texts)
+
+
+def _made_by_package(cls: type, visitor: Visitor) -> str:
+    """A class that installed code made at run time: by its name, and by what the user put into it."""
+    texts = [by_name(cls, visitor), *(visitor.ref(base) for base in cls.__bases__)]
+    for name, value in sorted(vars(cls).items()):
+        if isinstance(value, types.FunctionType) and origin_of(value) is Origin.LOCAL:
+            texts.append(digest_texts("attribute", name, function_digest(value, visitor)))
+    return digest_texts("class", *texts)
+
+
+def _attribute(name: str, value: object, visitor: Visitor) -> str:
+    if isinstance(value, types.FunctionType):
+        return function_digest(value, visitor)
+    try:
+        return visitor.inner(value, f"attribute {name}")
+    except UndigestibleError:
+        if name.startswith("__") and name.endswith("__"):
+            return digest_texts("machinery", name)  # what metaclasses keep for themselves, made from the rest
+        raise
+
+
+def _enum_attributes(cls: type[Enum]) -> list[tuple[str, object]]:
+    """Members by name and value, in order, and whatever the body defines besides; not enum's own tables."""
+    members = [(name, member.value) for name, member in cls.__members__.items()]
+    names = set(cls.__members__)
+    others = [(name, value) for name, value in sorted(vars(cls).items()) if name not in names and _is_code(value)]
+    return [("__members__", tuple(members)), *others]
+
+
+def _is_code(value: object) -> bool:
+    return isinstance(value, (types.FunctionType, property, classmethod, staticmethod))
+
+
+def _annotations(cls: type, visitor: Visitor) -> Iterator[str]:
+    module = sys.modules.get(cls.__module__)
+    names = vars(module) if module is not None else {}
+    for name, value in dict(vars(cls).get("__annotations__") or {}).items():
+        yield digest_texts("annotation", name, annotation_digest(value, names, visitor))
+
+
+def _fields(cls: Any, visitor: Visitor) -> Iterator[str]:
+    """A dataclass's fields: the objects themselves hold views that have no content."""
+    for field in vars(cls)["__dataclass_fields__"].values():
+        plain = {
+            "flags": (field.init, field.repr, field.hash, field.compare, field.kw_only),
+            "metadata": dict(field.metadata),
+        }
+        for name in ("default", "default_factory"):
+            value = getattr(field, name)
+            if value is not dataclasses.MISSING:
+                plain[name] = value
+        yield digest_texts("field", field.name, visitor.inner(plain, f"field {field.name}"))
+    parameters = vars(cls).get("__dataclass_params__")
+    yield digest_texts("dataclass", repr(parameters))

@@ -1,0 +1,100 @@
+"""Identity of code: a step's body, and everything behind the names that it reads and no step writes."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nbsteps.core.model import Part, PartKind
+from nbsteps.identity.codeobjects import body_facts
+from nbsteps.identity.distributions import EnvMode
+from nbsteps.identity.feed import digest_texts
+from nbsteps.identity.reach import Rules, Walk
+from nbsteps.identity.trees import body_digest
+
+_BUILTINS: Final = vars(builtins)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeContext:
+    """Where the notebook lives and how far versions count.
+
+    Attributes:
+        project_root: folder of the project, or None.
+        notebook_folder: folder of the notebook, or None where it has no path.
+        env: how versions of installed distributions count: ``exact``, ``minor`` (major.minor) or ``off``.
+    """
+
+    project_root: Path | None = None
+    notebook_folder: Path | None = None
+    env: EnvMode = "minor"
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """What lies behind the names that a body reads.
+
+    Attributes:
+        parts: helpers, constants, parameters, modules and packages, each a part of its own, in a stable order.
+        reached: variables that steps write and that the body, or a helper behind it, reads.
+        uncacheable: what keeps the step from being cached, each text starting with the name that is why.
+        warnings: what the user should know, such as a module edited after it was imported.
+    """
+
+    parts: tuple[Part, ...] = ()
+    reached: frozenset[str] = frozenset()
+    uncacheable: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def body_part(body: str, outputs: Iterable[str]) -> tuple[Part, ...]:
+    """Parts for the body's normalised syntax tree and for the names that it must have assigned."""
+    names = sorted(outputs)
+    return (
+        Part(PartKind.CODE, "", body_digest(body), detail=body),
+        Part(PartKind.OUTPUTS, "", digest_texts("outputs", *names), detail=" ".join(names)),
+    )
+
+
+def closure(
+    reads: Iterable[str],
+    namespace: Mapping[str, object],
+    *,
+    stop: Collection[str],
+    ignore: Collection[str] = (),
+    parameters: Collection[str] = (),
+    context: CodeContext,
+    body: str = "",
+) -> Closure:
+    """Follow the names that a body reads through helpers, classes, constants, modules and packages.
+
+    Args:
+        reads: every global name that the body may read.
+        namespace: the notebook's globals, live.
+        stop: variables that steps write: collected, not followed.
+        ignore: names that do not count; those of modules with the module's name before them (``util.logger``).
+        parameters: names whose values are parameters of the notebook.
+        context: where the notebook lives.
+        body: the body's text; its imports and what it reads from modules count, too.
+    """
+    reached: list[str] = []
+    follow: list[str] = []
+    for name in reads:
+        if name in stop:
+            if name not in ignore:
+                reached.append(name)
+        elif name in namespace or name not in _BUILTINS:
+            follow.append(name)
+    facts = body_facts(body)
+    if not follow and not facts.imports:
+        return Closure(reached=frozenset(reached)) if reached else _NOTHING
+    walk = Walk(namespace, Rules(stop, ignore, parameters, context.env))
+    walk.run(follow, facts)
+    walk.reached.update(reached)
+    return Closure(walk.parts(), frozenset(walk.reached), tuple(sorted(walk.uncacheable)), tuple(walk.warnings))
+
+
+_NOTHING: Final = Closure()

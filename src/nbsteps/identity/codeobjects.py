@@ -1,0 +1,200 @@
+"""Code objects: a digest of what they do, and what they read from outside.
+
+Read from the loaded bytecode, so it is right for the code that will run, whatever the file on disk says by now.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import inspect
+from collections.abc import Iterator
+from functools import lru_cache
+from types import CodeType
+from typing import Final, NamedTuple
+
+from nbsteps.core.source import parse
+from nbsteps.identity.feed import digest_texts, digest_unordered
+
+_LOADS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+_ATTRIBUTES: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
+_OPTIMIZED: Final = inspect.CO_OPTIMIZED | inspect.CO_NEWLOCALS
+_SHAPE_FLAGS: Final = (
+    inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+)
+_LIMIT: Final = 8192
+
+Chain = tuple[str, ...]
+
+
+class Import(NamedTuple):
+    """One import statement: ``from`` level dots and module import names; no names for ``import module``."""
+
+    level: int
+    module: str
+    names: tuple[str, ...] = ()
+
+
+class Facts(NamedTuple):
+    """What code reads from outside.
+
+    Attributes:
+        reads: global name to the attribute chains that follow it: ``util.sub.f`` is ``util: (("sub", "f"),)``.
+        imports: import statements in the code itself.
+        optional: global names that may be local to a class body instead.
+    """
+
+    reads: dict[str, tuple[Chain, ...]]
+    imports: tuple[Import, ...]
+    optional: frozenset[str] = frozenset()
+
+
+_digests: dict[int, tuple[CodeType, str]] = {}
+_facts: dict[int, tuple[CodeType, Facts]] = {}
+
+
+def code_digest(code: CodeType) -> str:
+    """Digest of bytecode, constants and names; lines, file names and docstrings never count. Cached."""
+    known = _digests.get(id(code))
+    if known is not None and known[0] is code:
+        return known[1]
+    digest = digest_texts(
+        "code",
+        code.co_name,
+        f"{code.co_argcount},{code.co_posonlyargcount},{code.co_kwonlyargcount},{code.co_flags & _SHAPE_FLAGS}",
+        code.co_code.hex(),
+        code.co_exceptiontable.hex(),
+        *(",".join(names) for names in (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)),
+        *(_constant(value) for value in _constants(code)),
+    )
+    if len(_digests) > _LIMIT:
+        _digests.clear()
+    _digests[id(code)] = (code, digest)
+    return digest
+
+
+def _constants(code: CodeType) -> tuple[object, ...]:
+    """The constants, None in place of a docstring, which always comes first."""
+    constants = code.co_consts
+    is_function = code.co_flags & _OPTIMIZED == _OPTIMIZED and not code.co_name.startswith("<")
+    if is_function and constants and isinstance(constants[0], str) and _has_docstring(code):
+        return (None, *constants[1:])
+    return constants
+
+
+def _has_docstring(code: CodeType) -> bool:
+    """Before Python 3.13 the first constant of a function was its docstring or None; since then a flag says so."""
+    flag: int = getattr(inspect, "CO_HAS_DOCSTRING", 0)
+    return not flag or bool(code.co_flags & flag)
+
+
+def _constant(value: object) -> str:
+    if isinstance(value, CodeType):
+        return code_digest(value)
+    if isinstance(value, tuple):
+        return digest_texts("tuple", *(_constant(item) for item in value))
+    if isinstance(value, frozenset):
+        return digest_unordered("frozenset", (_constant(item) for item in value))
+    if isinstance(value, float):
+        return f"float:{value.hex()}"
+    if isinstance(value, complex):
+        return f"complex:{value.real.hex()},{value.imag.hex()}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"int:{value:x}"
+    return f"{type(value).__name__}:{value!r}"
+
+
+def nested_codes(code: CodeType) -> Iterator[CodeType]:
+    """The code object itself and all that are defined inside it."""
+    yield code
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            yield from nested_codes(value)
+
+
+def code_facts(code: CodeType) -> Facts:
+    """What a function reads, with everything defined inside it. Cached."""
+    known = _facts.get(id(code))
+    if known is not None and known[0] is code:
+        return known[1]
+    reads: dict[str, set[Chain]] = {}
+    imports: list[Import] = []
+    optional: set[str] = set()
+    for each in nested_codes(code):
+        _scan(each, reads, imports, optional)
+    facts = Facts(_ordered(reads), tuple(imports), frozenset(optional))
+    if len(_facts) > _LIMIT:
+        _facts.clear()
+    _facts[id(code)] = (code, facts)
+    return facts
+
+
+def _scan(code: CodeType, reads: dict[str, set[Chain]], imports: list[Import], optional: set[str]) -> None:
+    """Collect the reads of one code object: each load of a global with the attributes loaded right after it."""
+    name, chain = "", ()
+    constants: list[object] = []
+    for instruction in dis.get_instructions(code):
+        operation = instruction.opname
+        if operation in _ATTRIBUTES and name:
+            chain = (*chain, instruction.argval)
+            continue
+        if name:
+            reads.setdefault(name, set()).add(chain)
+        name, chain = (instruction.argval, ()) if operation in _LOADS else ("", ())
+        if operation == "LOAD_NAME":
+            optional.add(name)
+        elif operation == "LOAD_CONST":
+            constants.append(instruction.argval)
+        elif operation == "IMPORT_NAME":
+            imports.append(_import(instruction.argval, constants[-2:]))
+
+
+def _ordered(reads: dict[str, set[Chain]]) -> dict[str, tuple[Chain, ...]]:
+    """Names and chains in an order that no hash seed changes."""
+    return {name: tuple(sorted(reads[name])) for name in sorted(reads)}
+
+
+def _import(module: str, operands: list[object]) -> Import:
+    """An import statement from its operands: level and names."""
+    level, names = operands if len(operands) == 2 else (0, None)  # noqa: PLR2004 - level and names
+    return Import(
+        level if isinstance(level, int) else 0,
+        module,
+        tuple(str(each) for each in names) if isinstance(names, tuple) else (),
+    )
+
+
+@lru_cache(maxsize=8192)
+def body_facts(body: str) -> Facts:
+    """The attribute chains and imports of a cell body. Cached; a body that does not parse has none."""
+    try:
+        tree = parse(body)
+    except SyntaxError:
+        return Facts({}, ())
+    return tree_facts(tree)
+
+
+def tree_facts(tree: ast.AST) -> Facts:
+    """The attribute chains and imports of a syntax tree, at whatever depth; names are not told apart by scope."""
+    reads: dict[str, set[Chain]] = {}
+    imports: list[Import] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            name, chain = _chain(node)
+            if name:
+                reads.setdefault(name, set()).add(chain)
+        elif isinstance(node, ast.Import):
+            imports.extend(Import(0, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            imports.append(Import(node.level, node.module or "", tuple(alias.name for alias in node.names)))
+    return Facts(_ordered(reads), tuple(imports))
+
+
+def _chain(node: ast.Attribute) -> tuple[str, Chain]:
+    """Root name and attributes of ``a.b.c``; no name where the root is not one."""
+    chain: list[str] = []
+    current: ast.expr = node
+    while isinstance(current, ast.Attribute):
+        chain.append(current.attr)
+        current = current.value
+    return (current.id, tuple(reversed(chain))) if isinstance(current, ast.Name) else ("", ())

@@ -1,0 +1,301 @@
+"""Walks from the names that a body reads to everything behind them, and makes a part of each."""
+
+from __future__ import annotations
+
+import builtins
+import threading
+import types
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from nbsteps.core.errors import UndigestibleError
+from nbsteps.core.model import Part, PartKind
+from nbsteps.core.source import MAGIC
+from nbsteps.identity import content
+from nbsteps.identity.classes import class_digest
+from nbsteps.identity.codeobjects import Chain, Facts
+from nbsteps.identity.distributions import EnvMode, package_part
+from nbsteps.identity.feed import MISSING, digest_texts
+from nbsteps.identity.helpers import belongs_to_package, digester_of, origin_of, resolve
+from nbsteps.identity.modules import ModuleParts, imported_names, module_parts
+from nbsteps.identity.places import Origin, module_origin, name_origin
+from nbsteps.identity.sources import source_of
+
+_ABSENT: Final = object()
+_BUILTINS: Final = vars(builtins)
+_MACHINERY: Final = frozenset(
+    {"__name__", "__file__", "__doc__", "__spec__", "__loader__", "__package__", "__builtins__", "__path__"}
+)
+_SHELL: Final = ("IPython.", "ipykernel.", "nbsteps.")
+_PLAIN: Final[tuple[Chain, ...]] = ((),)
+Role = Literal["constant", "parameter", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a walk follows and what it leaves alone; see :func:`nbsteps.identity.code.closure`."""
+
+    stop: Collection[str] = ()
+    ignore: Collection[str] = ()
+    parameters: Collection[str] = ()
+    env: EnvMode = "minor"
+
+
+class Walk:
+    """One walk. It is a :class:`~nbsteps.identity.helpers.Visitor` of the helpers it meets."""
+
+    def __init__(self, namespace: Mapping[str, object], rules: Rules) -> None:
+        self._namespace = namespace
+        self._rules = rules
+        self._parts: dict[tuple[PartKind, str], Part] = {}
+        self._digests: dict[int, tuple[object, str]] = {}
+        self._open: set[int] = set()
+        self._queue: list[tuple[str, object]] = []
+        self._labels: set[str] = set()
+        self._modules: set[str] = set()
+        self._chains: set[tuple[str, Chain]] = set()
+        self.reached: set[str] = set()
+        self.uncacheable: list[str] = []
+        self.warnings: list[str] = []
+
+    def run(self, names: Iterable[str], facts: Facts) -> None:
+        """Follow the names, and the imports and attribute chains of the body that reads them."""
+        reads = {name: facts.reads.get(name, _PLAIN) for name in sorted(names)}
+        with _current(self):
+            self.read(self._namespace, Facts(reads, facts.imports), "")
+            self.drain()
+        self._add_modules()
+
+    def drain(self) -> None:
+        """Make parts of all that was found and not looked at yet."""
+        while self._queue:
+            label, value = self._queue.pop()
+            self._emit(label, value)
+
+    def parts(self) -> tuple[Part, ...]:
+        """The parts found, in an order that depends on nothing but their names."""
+        return tuple(self._parts[at] for at in sorted(self._parts))
+
+    # What helpers tell about themselves.
+
+    def read(self, names: Mapping[str, object], facts: Facts, package: str) -> None:
+        """Note the globals that code reads from ``names``, and the modules that it imports."""
+        prefix = self._prefix(names)
+        for name, chains in facts.reads.items():
+            if name not in _MACHINERY and name != MAGIC:
+                self._read_name(names, prefix, name, chains, optional=name in facts.optional)
+        if facts.imports:
+            self._modules.update(imported_names(facts.imports, package))
+
+    def package(self, module_name: str) -> None:
+        """Note an installed distribution."""
+        part = package_part(module_name, self._rules.env)
+        if part is not None:
+            self._parts[part.kind, part.name] = part
+
+    def inner(self, value: object, where: str) -> str:
+        """Digest of a value that a helper holds."""
+        if self._is_code(value):
+            return self.ref(value)
+        try:
+            return content.digest(value)
+        except UndigestibleError as error:
+            raise UndigestibleError(error.type_name, f"{where}{error.path}") from error
+
+    def ref(self, value: object) -> str:
+        """Digest that stands for code: of its name where it gets a part of its own, else of what it is made of."""
+        if isinstance(value, types.ModuleType):
+            self._modules.add(value.__name__)
+            return digest_texts("module", value.__name__)
+        label = self._label(value)
+        if label is None:
+            return self._own(value)
+        if label not in self._labels and label not in self._rules.ignore:
+            self._labels.add(label)
+            self._queue.append((label, value))
+        return digest_texts("reference", label)
+
+    # Names.
+
+    def _prefix(self, names: Mapping[str, object]) -> str:
+        """How labels of these globals start: nothing for the notebook's own, else the module's name and a dot."""
+        if names is self._namespace:
+            return ""
+        module = names.get("__name__")
+        return f"{module}." if isinstance(module, str) and module != "__main__" else ""
+
+    def _read_name(
+        self, names: Mapping[str, object], prefix: str, name: str, chains: Iterable[Chain], *, optional: bool
+    ) -> None:
+        label = prefix + name
+        if label in self._rules.ignore:
+            return
+        if not prefix and name in self._rules.stop:
+            self.reached.add(name)
+            return
+        value = names.get(name, _ABSENT)
+        if value is _ABSENT:
+            if name not in _BUILTINS and not optional:
+                self._parts[PartKind.VALUE, label] = Part(PartKind.VALUE, label, digest_texts(MISSING), MISSING)
+            return
+        if isinstance(value, types.ModuleType):
+            self._bind_module(label, value)
+            self._read_module(value, chains)
+        elif label not in self._labels:
+            self._labels.add(label)
+            self._queue.append((label, value))
+
+    def _bind_module(self, label: str, module: types.ModuleType) -> None:
+        """A name that is not the module's own counts by which module it stands for."""
+        name = module.__name__
+        if label not in {name, f"{name.rpartition('.')[0]}.{name}"} and not label.endswith(f".{name}"):
+            self._parts[PartKind.MODULE, label] = Part(PartKind.MODULE, label, digest_texts("module", name), name)
+
+    def _read_module(self, module: types.ModuleType, chains: Iterable[Chain]) -> None:
+        """A module counts by source or version; what is read from one of the user's counts as it is now, too."""
+        self._modules.add(module.__name__)
+        if module_origin(module) is not Origin.LOCAL:
+            return
+        for chain in chains:
+            if chain and (module.__name__, chain) not in self._chains:
+                self._chains.add((module.__name__, chain))
+                names = vars(module)
+                if chain[0] in names:
+                    self.read(names, Facts({chain[0]: (chain[1:],)}, ()), "")
+
+    def _label(self, value: object) -> str | None:
+        """The name under which code gets a part of its own: one that finds this very object."""
+        name = getattr(value, "__qualname__", None)
+        module = getattr(value, "__module__", None)
+        if not isinstance(name, str) or not isinstance(module, str):
+            return None
+        if module == "__main__":
+            return name if self._namespace.get(name) is value and name not in self._rules.stop else None
+        if not isinstance(value, (type, types.FunctionType)) or origin_of(value) is not Origin.LOCAL:
+            return None
+        return f"{module}.{name}" if resolve(module, name) is value else None
+
+    # Parts.
+
+    def _emit(self, label: str, value: object) -> None:
+        try:
+            part = self._part(label, value)
+        except UndigestibleError as error:
+            self.uncacheable.append(f"{label}: {error}")
+            return
+        if part is not None:
+            self._parts[part.kind, part.name] = part
+
+    def _part(self, label: str, value: object) -> Part | None:
+        if not self._is_code(value):
+            return None if _is_shell(type(value)) else self._constant(label, value)
+        return None if _is_shell(value) else Part(PartKind.HELPER, label, self._own(value), _described(value))
+
+    def _constant(self, label: str, value: object) -> Part:
+        role: Role = "parameter" if label in self._rules.parameters else "constant"
+        kind = type(value).__module__
+        if name_origin(kind) is Origin.INSTALLED:
+            self.package(kind)
+        return Part(PartKind.VALUE, label, content.digest(value), content.summary(value), role)
+
+    @staticmethod
+    def _is_code(value: object) -> bool:
+        return isinstance(value, (type, types.ModuleType)) or digester_of(value) is not None
+
+    def _own(self, value: object) -> str:
+        """Digest of what code is made of, once for each object; code that leads back to itself ends there."""
+        known = self._digests.get(id(value))
+        if known is not None and known[0] is value:
+            return known[1]
+        if id(value) in self._open:
+            return digest_texts("recursion", getattr(value, "__qualname__", ""))
+        self._open.add(id(value))
+        try:
+            digester = class_digest if isinstance(value, type) else digester_of(value)
+            assert digester is not None  # noqa: S101 - callers asked _is_code
+            digest = digester(value, self)
+        finally:
+            self._open.discard(id(value))
+        self._digests[id(value)] = (value, digest)
+        return digest
+
+    def _add_modules(self) -> None:
+        names = [name for name in self._modules if name not in self._rules.ignore]
+        if not names:
+            return
+        found: ModuleParts = module_parts(names, self._rules.env)
+        for part in found.parts:
+            self._parts[part.kind, part.name] = part
+        for name in found.edited:
+            self.uncacheable.append(f"{name}: edited after it was imported")
+            self.warnings.append(f"module {name} was edited after it was imported: restart the kernel or reload it")
+        self.uncacheable.extend(f"{name}: a module without source" for name in found.sourceless)
+
+
+def _is_shell(value: object) -> bool:
+    """Whether a value is IPython's own: it puts its helpers into the user's names."""
+    return f"{getattr(value, '__module__', None)}.".startswith(_SHELL)
+
+
+def _described(value: object) -> str:
+    """Source of a helper where there is one to show."""
+    inner = value
+    while not isinstance(inner, types.FunctionType):
+        inner = getattr(inner, "__wrapped__", None) or getattr(inner, "func", None) or getattr(inner, "__func__", None)
+        if inner is None:
+            return ""
+    return source_of(inner.__code__)[1]
+
+
+class _Active(threading.local):
+    walk: Walk | None = None
+
+
+_ACTIVE: Final = _Active()
+
+
+class _current:  # noqa: N801 - reads as a statement
+    """While a walk is current, code met inside values is followed by it."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._before: Walk | None = None
+
+    def __enter__(self) -> None:
+        self._before, _ACTIVE.walk = _ACTIVE.walk, self._walk
+
+    def __exit__(self, *_: object) -> None:
+        _ACTIVE.walk = self._before
+
+
+def code_inside_value(value: object) -> str | None:
+    """Digest of code that content met inside a value; None where its qualified name says enough.
+
+    During a walk the code's own reads become parts of that walk. Otherwise, as in a step's output, the digest covers
+    everything behind the code.
+
+    Raises:
+        UndigestibleError: something behind the code has no content.
+    """
+    walk = _ACTIVE.walk
+    if walk is not None:
+        if belongs_to_package(value) and not isinstance(value, types.ModuleType):
+            walk.ref(value)
+            return None
+        return walk.ref(value)
+    if isinstance(value, types.ModuleType):
+        return digest_texts("module", value.__name__) if module_origin(value) is Origin.LOCAL else None
+    if belongs_to_package(value):
+        return None
+    names = getattr(value, "__globals__", {})
+    walk = Walk(names, Rules(env="off"))
+    with _current(walk):
+        digest = walk.ref(value)
+        walk.drain()
+    if walk.uncacheable:
+        raise UndigestibleError(type(value).__name__, "", walk.uncacheable[0])
+    return digest_texts("code", digest, *(f"{part.kind}{part.name}{part.digest}" for part in walk.parts()))
+
+
+content.register_code_digester(code_inside_value)
