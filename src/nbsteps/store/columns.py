@@ -171,15 +171,24 @@ def _zone_spec(zone: Any) -> str:
     raise RefusedError
 
 
+def coded(codes: np.ndarray[Any, Any], values: pa.Array, *, ordered: bool = False) -> pa.Array:
+    """Arrow's form of values given by their position; position -1 is missing."""
+    indices = _primitive(pa.from_numpy_dtype(codes.dtype), codes, _valid(codes, -1))
+    return pa.DictionaryArray.from_arrays(indices, values, ordered=ordered, safe=False)
+
+
+def codes(array: pa.Array, source: Source) -> np.ndarray[Any, Any]:
+    """The positions that :func:`coded` was given."""
+    return source.values(array.indices, np.dtype(array.indices.type.to_pandas_dtype()))
+
+
 def _encode_categorical(column: Any, dtype: Any) -> tuple[pa.Array, str]:
     if dtype.categories is None or dtype.categories.name is not None:
         raise RefusedError
     if type(dtype.categories) is not pd.Index:
         raise RefusedError
     categories, spec = encode(dtype.categories)
-    codes = column.array.codes
-    indices = _primitive(pa.from_numpy_dtype(codes.dtype), codes, _valid(codes, -1))
-    array = pa.DictionaryArray.from_arrays(indices, categories, ordered=bool(dtype.ordered), safe=False)
+    array = coded(column.array.codes, categories, ordered=bool(dtype.ordered))
     return array, f"cat:{int(dtype.ordered)}:{spec}"
 
 
@@ -229,7 +238,8 @@ def _encode_masked(array: Any, dtype: Any) -> tuple[pa.Array, str]:
 def _decode_masked(array: pa.Array, rest: str, source: Source) -> Any:
     missing = np.array(array.is_null().to_numpy(zero_copy_only=False))
     if rest == "boolean":
-        values = np.array(array.fill_null(False).to_numpy(zero_copy_only=False))
+        filled = array.fill_null(False)  # noqa: FBT003 (Arrow takes it by position only)
+        values = np.array(filled.to_numpy(zero_copy_only=False))
         return pd.arrays.BooleanArray(values, missing)
     values = source.values(array, np.dtype(rest.lower()))
     make = pd.arrays.FloatingArray if values.dtype.kind == "f" else pd.arrays.IntegerArray
@@ -248,11 +258,11 @@ def _decode_zoned(array: pa.Array, rest: str, source: Source) -> Any:
 
 def _decode_categorical(array: pa.Array, rest: str, source: Source) -> Any:
     ordered, _, spec = rest.partition(":")
-    indices = array.indices
-    codes = source.values(indices, np.dtype(indices.type.to_pandas_dtype()))
     values = decode(array.dictionary, spec, source)
     categories = pd.Index(values, dtype=getattr(values, "dtype", None), copy=False)
-    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories, ordered=ordered == "1"))
+    return pd.Categorical.from_codes(
+        codes(array, source), dtype=pd.CategoricalDtype(categories, ordered=ordered == "1")
+    )
 
 
 def _decode_arrow(array: pa.Array, _: str, __: Source) -> Any:

@@ -79,8 +79,14 @@ def decode(data: memoryview) -> object:
 
 
 def read_table(data: memoryview) -> pa.Table:
-    """The columns alone, for SQL: names made unique without regard to case, our own metadata dropped."""
-    table = _without_meta(_read(data))
+    """The columns alone, for SQL: in the value's order, names made unique without regard to case."""
+    table = _read(data)
+    about: Any = plain.load((table.schema.metadata or {}).get(_KEY, b"{}"))
+    order = about.get("order")
+    if order is not None:  # columns of one dtype lie together in the file
+        at = {column: position for position, column in enumerate(order)}
+        table = table.select([at.get(column, column) for column in range(table.num_columns)])
+    table = _without_meta(table)
     return table.rename_columns(_unique(table.column_names))
 
 

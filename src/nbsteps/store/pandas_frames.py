@@ -40,7 +40,7 @@ def decode(table: pa.Table, meta: Meta, data: memoryview) -> object:
     """The value; its plain columns are views of ``data``."""
     source = Source(data)
     arrays = [_single(column) for column in table.columns]
-    index = _decode_index(meta["index"], arrays, source)
+    index = _decode_index(meta["index"], arrays[len(meta.get("specs", ())) :], source)
     if meta["kind"] == "Index":
         return index
     if meta["kind"] == "DataFrame":
@@ -76,7 +76,7 @@ def _encode_frame(frame: pd.DataFrame) -> tuple[pa.Table, Meta]:
     meta = {"kind": "DataFrame", "index": index, "labels": _labels(frame.columns), "specs": specs, **_extras(frame)}
     if order != sorted(order):
         meta["order"] = order
-    names = [_field_name(labels[at]) for at in order] + ["__index__"] * len(arrays)
+    names = [_field_name(labels[at]) for at in order] + _index_names(frame.index, arrays)
     return pa.Table.from_arrays([found[at][0] for at in order] + arrays, names=names), meta
 
 
@@ -84,12 +84,14 @@ def _encode_series(series: pd.Series[Any]) -> tuple[pa.Table, Meta]:
     array, spec = columns.encode(series)
     index, arrays = _encode_index(series.index)
     meta = {"kind": "Series", "index": index, "specs": [spec], "name": series.name, **_extras(series)}
-    return pa.Table.from_arrays([array, *arrays], names=[_field_name(series.name), *["__index__"] * len(arrays)]), meta
+    return pa.Table.from_arrays(
+        [array, *arrays], names=[_field_name(series.name), *_index_names(series.index, arrays)]
+    ), meta
 
 
 def _encode_bare_index(index: pd.Index[Any]) -> tuple[pa.Table, Meta]:
     described, arrays = _encode_index(index)
-    return pa.Table.from_arrays(arrays, names=["__index__"] * len(arrays)), {"kind": "Index", "index": described}
+    return pa.Table.from_arrays(arrays, names=_index_names(index, arrays)), {"kind": "Index", "index": described}
 
 
 def _extras(value: Any) -> Meta:
@@ -99,8 +101,11 @@ def _extras(value: Any) -> Meta:
 
 
 def _encode_index(index: pd.Index[Any]) -> tuple[Meta, list[pa.Array]]:
+    """What is said of an index as JSON, and its columns: none for a range, one for each level of a multi-index."""
     if type(index) is pd.RangeIndex:
         return {"range": [index.start, index.stop, index.step], "name": index.name}, []
+    if isinstance(index, pd.MultiIndex):
+        return _encode_levels(index)
     if type(index) not in _INDEXES:
         raise RefusedError
     array, spec = columns.encode(index)
@@ -109,6 +114,35 @@ def _encode_index(index: pd.Index[Any]) -> tuple[Meta, list[pa.Array]]:
     if freq is not None:
         described["freq"] = _freq(freq)
     return described, [array]
+
+
+def _encode_levels(index: pd.MultiIndex) -> tuple[Meta, list[pa.Array]]:
+    if type(index) is not pd.MultiIndex or getattr(index, "sortorder", None) is not None:
+        raise RefusedError
+    found = [_encode_index(level) for level in index.levels]
+    arrays = []
+    for level, codes, (_, encoded) in zip(index.levels, index.codes, found, strict=True):
+        dictionary = encoded[0] if encoded else pa.array(level.to_numpy())
+        arrays.append(columns.coded(np.asarray(codes), dictionary))
+    return {"levels": [described for described, _ in found], "name": list(index.names)}, arrays
+
+
+def _decode_index(described: Meta, arrays: list[pa.Array], source: Source) -> Any:
+    name = described["name"]
+    if "range" in described:
+        return _range(described)
+    if "levels" in described:
+        levels = [
+            _decode_index(level, [array.dictionary], source)
+            for level, array in zip(described["levels"], arrays, strict=True)
+        ]
+        codes: Any = [columns.codes(array, source) for array in arrays]
+        return pd.MultiIndex(levels, codes, names=name, verify_integrity=False)
+    values = columns.decode(arrays[0], described["spec"], source)
+    index = pd.Index(values, dtype=values.dtype, name=name, copy=False)
+    if "freq" in described:
+        index = type(index)(index, freq=described["freq"], name=name)
+    return index
 
 
 def _range(described: Meta) -> pd.RangeIndex:
@@ -121,17 +155,6 @@ def _freq(freq: Any) -> str:
     if pd.tseries.frequencies.to_offset(text) != freq:
         raise RefusedError
     return text
-
-
-def _decode_index(described: Meta, arrays: list[pa.Array], source: Source) -> Any:
-    name = described["name"]
-    if "range" in described:
-        return _range(described)
-    values = columns.decode(arrays[-1], described["spec"], source)
-    index = pd.Index(values, dtype=values.dtype, name=name, copy=False)
-    if "freq" in described:
-        index = type(index)(index, freq=described["freq"], name=name)
-    return index
 
 
 def _labels(names: pd.Index[Any]) -> Meta:
@@ -227,6 +250,10 @@ def _field_name(label: object) -> str:
     return label if type(label) is str else repr(label)
 
 
+def _index_names(index: pd.Index[Any], arrays: list[pa.Array]) -> list[str]:
+    return [name if type(name) is str and name else "__index__" for name in index.names][: len(arrays)]
+
+
 def _is_plain(value: Any, meta: Meta) -> bool:
     """Whether the names and types of the columns say everything, also in a database where case does not count."""
     if meta["kind"] != "DataFrame" or not meta["specs"] or meta["attrs"] or not _PLAIN.issuperset(meta["specs"]):
@@ -243,5 +270,5 @@ def _is_plain(value: Any, meta: Meta) -> bool:
 _ENCODERS: dict[type, Any] = {
     pd.DataFrame: _encode_frame,
     pd.Series: _encode_series,
-    **dict.fromkeys((*_INDEXES, pd.RangeIndex), _encode_bare_index),
+    **dict.fromkeys((*_INDEXES, pd.RangeIndex, pd.MultiIndex), _encode_bare_index),
 }
