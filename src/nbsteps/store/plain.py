@@ -69,12 +69,20 @@ class _Packer:
             return _pack_pandas(value)
         raise RefusedError
 
-    def enter(self, value: Any, depth: int) -> None:
-        """Take note of a container: its identity, its size."""
-        self.left -= len(value) + 1
-        if self.left < 0 or depth > _MAX_DEPTH or id(value) in self.seen:
+    def count(self, nodes: int, depth: int) -> None:
+        self.left -= nodes + 1
+        if self.left < 0 or depth > _MAX_DEPTH:
+            raise RefusedError
+
+    def meet(self, value: object) -> None:
+        """Take note of an object that can be changed, so that meeting it twice is something a program can tell."""
+        if id(value) in self.seen:
             raise RefusedError
         self.seen.add(id(value))
+
+    def enter(self, value: Any, depth: int) -> None:
+        self.count(len(value), depth)
+        self.meet(value)
 
     def items(self, values: Any, depth: int) -> list[Any]:
         pack = self.pack
@@ -112,23 +120,20 @@ def _pack_dict(packer: _Packer, value: dict[Any, Any], depth: int) -> object:
 
 def _sequence(name: str) -> Callable[[_Packer, Any, int], object]:
     def pack(packer: _Packer, value: Any, depth: int) -> object:
-        packer.left -= len(value) + 1
-        if packer.left < 0 or depth > _MAX_DEPTH:
-            raise RefusedError
-        if name == "set":  # a set can be changed, so that meeting it twice counts; the others cannot
-            packer.enter(value, depth)
+        packer.count(len(value), depth)
+        if name == "set":
+            packer.meet(value)
         return _tag(name, packer.items(value, depth))
 
     return pack
 
 
 def _blob(name: str) -> Callable[[_Packer, Any, int], object]:
-    def pack(packer: _Packer, value: Any, depth: int) -> object:
+    def pack(packer: _Packer, value: Any, _: int) -> object:
         if len(value) > _MAX_BYTES:
             raise RefusedError
         if name == "bytearray":
-            packer.enter(b"", depth)
-            packer.seen.add(id(value))
+            packer.meet(value)
         return _tag(name, base64.b85encode(value).decode())
 
     return pack
@@ -136,7 +141,7 @@ def _blob(name: str) -> Callable[[_Packer, Any, int], object]:
 
 def _pack_range(_: _Packer, value: range, __: int) -> object:
     bounds = [value.start, value.stop, value.step]
-    if any(type(bound) is not int or bound.bit_length() > _MAX_INT_BITS for bound in bounds):
+    if any(bound.bit_length() > _MAX_INT_BITS for bound in bounds):
         raise RefusedError
     return _tag("range", bounds)
 
