@@ -1,1 +1,78 @@
-"""nbsteps: pipelines in notebooks."""
+"""Pipelines in Jupyter notebooks: steps, dependencies, a durable cache and a history, without a server.
+
+``%load_ext nbsteps`` in a notebook gives ``%%step`` and ``%pipeline``; the functions here serve scripts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from nbsteps.api import (
+        approvals,
+        artifacts,
+        attempts,
+        events,
+        load,
+        plan,
+        run,
+        runs,
+        sql,
+        steps,
+        why,
+    )
+    from nbsteps.core.errors import NbstepsError
+
+_API = frozenset({"approvals", "artifacts", "attempts", "events", "load", "plan", "run", "runs", "sql", "steps", "why"})
+
+__all__ = [
+    "NbstepsError",
+    "__version__",
+    "approvals",
+    "artifacts",
+    "attempts",
+    "events",
+    "load",
+    "load_ipython_extension",
+    "plan",
+    "run",
+    "runs",
+    "sql",
+    "steps",
+    "unload_ipython_extension",
+    "why",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the API when it is first asked for, so that ``import nbsteps`` stays fast."""
+    if name in _API:
+        from nbsteps import api  # noqa: PLC0415 - keeps import nbsteps fast
+
+        return getattr(api, name)
+    if name == "NbstepsError":
+        from nbsteps.core.errors import NbstepsError  # noqa: PLC0415 - keeps import nbsteps fast
+
+        return NbstepsError
+    msg = f"module 'nbsteps' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register ``%%step`` and ``%pipeline``; called by ``%load_ext nbsteps``."""
+    from nbsteps.notebook.connection import connect  # noqa: PLC0415 - keeps import nbsteps fast
+
+    connect(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Release the store and stop listening; called by ``%unload_ext nbsteps``."""
+    from nbsteps.notebook.connection import disconnect  # noqa: PLC0415 - keeps import nbsteps fast
+
+    disconnect(shell)

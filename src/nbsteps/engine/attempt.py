@@ -15,7 +15,7 @@ from nbsteps.engine.judge import Identity
 from nbsteps.engine.services import Services
 from nbsteps.identity import content
 from nbsteps.identity.environment import observe_env
-from nbsteps.identity.files import observe_reads
+from nbsteps.identity.observed import observe_reads
 from nbsteps.ports import Outcome
 
 
@@ -62,7 +62,7 @@ class Attempts:
         error = outcome.error or self._violation(step, identity, guard)
         if error is not None:
             return self._failed(attempt, error, outcome)
-        observed = (*seen.parts(services.folder), *asked.parts())
+        observed = (*seen.parts(services.folder, services.root), *asked.parts())
         return self._commit(step, identity, attempt, outcome, observed)
 
     @contextmanager

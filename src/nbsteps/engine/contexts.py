@@ -45,10 +45,12 @@ class ContextKeeper:
         self.parameters: dict[str, object] = {}
         """Values that replace what a ``parameters`` cell assigns."""
 
-    def note(self, source: str, seen: Mapping[str, str | None] | None = None) -> None:
-        """The user (or the engine) executed a cell with this source."""
+    def note(self, source: str, graph: Graph | None = None) -> None:
+        """The user or the engine executed a cell with this source; ``graph`` tells what it rests on."""
+        context = None if graph is None else next((c for c in graph.contexts if c.cell.source == source), None)
+        seen = {} if context is None or graph is None else self._seen(context, graph)
         self._sequence += 1
-        self._executed[source] = _Executed(self._sequence, seen or {})
+        self._executed[source] = _Executed(self._sequence, seen)
         self._services.epoch += 1
 
     def override(self, graph: Graph, values: Mapping[str, object]) -> None:
@@ -56,30 +58,38 @@ class ContextKeeper:
         self.parameters.update(values)
         for context in graph.contexts:
             if context.parameters and context.cell.source in self._executed:
-                self.note(context.cell.source, self._seen(context, graph))
+                self.note(context.cell.source, graph)
         self._services.evaluator.namespace.update(values)
         self._services.epoch += 1
 
-    def prepare(self, step: Step, graph: Graph, run_id: str) -> None:
+    def prepare(self, step: Step, graph: Graph, run_id: str, *, lacking_only: bool = False) -> None:
         """Execute what of the context the step needs and the kernel lacks, in document order.
+
+        With ``lacking_only`` a cell whose names are there is left alone even if what it rests on has changed since.
 
         Raises:
             ContextError: a cell raised.
         """
         for context in graph.needs[step.name]:
-            if self._due(context, graph):
+            if self._lacking(context) if lacking_only else self._due(context, graph):
                 self._execute(context, step, graph, run_id)
 
     def due(self, step: Step, graph: Graph) -> tuple[Context, ...]:
         """The context cells that :meth:`prepare` would execute now."""
         return tuple(context for context in graph.needs[step.name] if self._due(context, graph))
 
+    def _lacking(self, context: Context) -> bool:
+        """Whether the kernel has not executed the cell and does not have what it makes either."""
+        if context.cell.source in self._executed:
+            return False
+        namespace = self._services.evaluator.namespace
+        made = context.names.writes
+        return not made or any(name not in namespace for name in made)
+
     def _due(self, context: Context, graph: Graph) -> bool:
         done = self._executed.get(context.cell.source)
         if done is None:
-            namespace = self._services.evaluator.namespace
-            made = context.names.writes
-            return not made or any(name not in namespace for name in made)
+            return self._lacking(context)
         if done.seen and self._seen(context, graph) != done.seen:
             return True
         return any(
@@ -108,5 +118,5 @@ class ContextKeeper:
             raise ContextError(context.cell, step.name, outcome.error, outcome.traceback)
         if context.parameters:
             services.evaluator.namespace.update(self.parameters)
-        self.note(context.cell.source, self._seen(context, graph))
+        self.note(context.cell.source, graph)
         services.emit(ContextExecuted(services.clock.now(), run_id, context.cell.label, outcome.duration))

@@ -93,7 +93,7 @@ class Runner:
         if bad and live is None:
             return self._end(name, StepState.UPSTREAM_FAILED, f"step {bad[0]} {self.progress.steps[bad[0]].state}")
         try:
-            self._keeper.prepare(step, self._graph, self.run.run_id)
+            self._keeper.prepare(step, self._graph, self.run.run_id, lacking_only=live is not None)
         except ContextError as error:
             self.progress.errors[name] = error.cause
             failure = describe(error.cause, error.traceback)
@@ -112,9 +112,7 @@ class Runner:
 
     def _inputs(self, name: str) -> dict[str, Bound]:
         """What the parents made in this run."""
-        return {
-            variable: self._output(source, variable) for variable, source in self._graph.sources[name].items()
-        }
+        return {variable: self._output(source, variable) for variable, source in self._graph.sources[name].items()}
 
     def _output(self, source: str, variable: str) -> Bound:
         result = self.progress.results.get(source)
@@ -229,4 +227,3 @@ class Runner:
 def _mend(text: str) -> str:
     name = text.split(":", 1)[0]
     return f"--ignore {name}, or make {name} the output of a step"
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -61,6 +62,8 @@ class Session:
         self._judge: Judge | None = None
         self._open: Runner | None = None
         self._managed = False
+        self._forced = frozenset[str]()
+        self._parameters: dict[str, object] = {}
 
     def graph(self) -> Graph:
         """The notebook's graph, rebuilt only when a cell changed."""
@@ -78,6 +81,10 @@ class Session:
         if self._judge is None:
             self._judge = Judge(self.services, self.bindings, graph)
         return self._judge
+
+    def note_context(self, cell: Cell) -> None:
+        """The user executed a context cell."""
+        self.keeper.note(cell.source, self.graph())
 
     def select(self, targets: Iterable[str] = ()) -> tuple[str, ...]:
         """The target steps and what they need, in graph order; all steps if no target is given.
@@ -173,22 +180,32 @@ class Session:
                 hint = f"parameters: {known}" if known else "tag the cell that assigns it with 'parameters'"
                 msg = f"the notebook has no parameter {name!r}"
                 raise UsageError(msg, hint=hint)
+        self._parameters.update(values)
         self.keeper.override(graph, values)
 
-    def begin(self, trigger: str, *, managed: bool) -> str:
+    def begin(
+        self,
+        trigger: str,
+        *,
+        managed: bool,
+        forced: Iterable[str] = (),
+        steps: Iterable[str] = (),
+        parameters: Mapping[str, object] | None = None,
+    ) -> str:
         """Open a run that step cells join until :meth:`end`; returns its identifier.
 
         With ``managed`` a step takes its inputs from its parents' results, which are made first where they are
-        missing; otherwise from the kernel as the user sees them.
+        missing; otherwise from the kernel as the user sees them. ``parameters`` are only recorded.
         """
-        self._open, self._managed = self._runner(trigger), managed
-        self._open.start(self.graph().steps)
+        self._parameters.update(parameters or {})
+        self._open, self._managed, self._forced = self._runner(trigger), managed, frozenset(forced)
+        self._open.start(self.select(steps))
         return self._open.run.run_id
 
-    def end(self) -> RunResult | None:
-        """Close the open run."""
+    def end(self, state: RunState | None = None) -> RunResult | None:
+        """Close the open run; without ``state`` its state follows from its steps."""
         runner, self._open, self._managed = self._open, None, False
-        return None if runner is None else runner.finish()
+        return None if runner is None else runner.finish(state)
 
     def run_cell(self, name: str, *, trigger: str = "cell") -> CellRun:
         """Run or restore one step, because its cell is executed.
@@ -235,7 +252,7 @@ class Session:
         self._recall(names)
         for needed in names:
             if needed not in done:
-                runner.take(needed)
+                runner.take(needed, forced=needed in self._forced)
         return self._outcome(runner, name, done[name])
 
     def _outcome(self, runner: Runner, name: str, step: StepRun, *, shown: bool = True) -> CellRun:
@@ -296,7 +313,7 @@ class Session:
 
     def _runner(self, trigger: str) -> Runner:
         services = self.services
-        shown = {name: repr(value)[:200] for name, value in self.keeper.parameters.items()}
+        shown = {name: shown_parameter(name, value) for name, value in self._parameters.items()}
         run = Run(
             run_id=new_id(),
             notebook=services.notebook,
@@ -309,3 +326,11 @@ class Session:
         )
         return Runner(services, self.bindings, self.keeper, self.judge(), self.graph(), run)
 
+
+_SECRET = re.compile(r"pass|secret|token|credential|api_?key|auth", re.IGNORECASE)
+_SHOWN = 200
+
+
+def shown_parameter(name: str, value: object) -> str:
+    """A parameter as the history may keep it: short, and never a secret."""
+    return "***" if _SECRET.search(name) else repr(value)[:_SHOWN]

@@ -1,0 +1,213 @@
+"""What a script calls: run and plan notebooks, read the history, load results.
+
+``path`` is a notebook's file. Functions that read the history look into the store of the notebook that this kernel
+executes, or outside a kernel into the one that serves the working directory; ``NBSTEPS_STORE`` overrides.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbsteps.config import load_config, store_folder
+from nbsteps.core.errors import UsageError
+from nbsteps.core.model import RunResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nbsteps.store.store import DuckStore
+
+AnyPath = str | PathLike[str]
+
+
+def run(
+    path: AnyPath,
+    params: Mapping[str, Any] | None = None,
+    *,
+    output: AnyPath | None = None,
+    steps: Sequence[str] = (),
+    force: bool = False,
+    kernel: str | None = None,
+) -> RunResult:
+    """Run a notebook headlessly, restoring what is fresh.
+
+    Args:
+        path: the notebook.
+        params: values for variables of the cell tagged ``parameters``.
+        output: where the executed notebook goes; by default into the store's folder.
+        steps: run only what these steps need.
+        force: run them whatever is stored.
+        kernel: name of a kernel to use instead of the notebook's own.
+
+    Returns:
+        The run and what became of each step. A failed step is no exception: look at ``result.state``.
+
+    Raises:
+        NbstepsError: the notebook, a parameter or a step name is wrong; nothing was executed.
+    """
+    from nbsteps.notebook import launch  # noqa: PLC0415 - loads papermill, which is slow
+    from nbsteps.report import read_report  # noqa: PLC0415 - keeps import nbsteps fast
+
+    wishes = launch.Request(Path(path), dict(params or {}), _optional(output), tuple(steps), force=force)
+    wishes.kernel = kernel
+    wishes.trigger = "api"
+    return read_report(launch.run(wishes))
+
+
+def _optional(path: AnyPath | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def plan(
+    path: AnyPath,
+    params: Mapping[str, Any] | None = None,
+    *,
+    steps: Sequence[str] = (),
+    force: bool = False,
+    kernel: str | None = None,
+) -> pd.DataFrame:
+    """What a run would do now: one row a step, and one for each context cell that would be executed.
+
+    A kernel is started and the needed context cells are executed, since keys depend on their values; steps never are.
+
+    Returns:
+        Columns step, cell, decision (``run``, ``may run``, ``restore``, ``context``, ``skip``), reason, reasons,
+        duration (Timedelta of the last time; NA if unknown).
+    """
+    import pandas as pd  # noqa: PLC0415 - keeps import nbsteps fast
+
+    from nbsteps.notebook import launch  # noqa: PLC0415 - keeps import nbsteps fast
+
+    request = launch.Request(Path(path), dict(params or {}), None, tuple(steps), force=force, kernel=kernel)
+    rows = launch.inquire("plan", request)["steps"]
+    frame = pd.DataFrame(rows, columns=["step", "cell", "decision", "reason", "reasons", "duration_s"])
+    frame["duration_s"] = pd.to_timedelta(frame["duration_s"].astype("Float64"), unit="s")
+    return frame.rename(columns={"duration_s": "duration"})
+
+
+def why(step: str, path: AnyPath | None = None) -> str:
+    """Why a step would run or be restored, with old and new side of whatever changed.
+
+    Without ``path`` the notebook that this kernel executes is asked.
+
+    Raises:
+        UsageError: no such step, or no ``path`` outside a kernel with the extension loaded.
+    """
+    from nbsteps.display import text  # noqa: PLC0415 - keeps import nbsteps fast
+
+    if path is not None:
+        from nbsteps.notebook import launch  # noqa: PLC0415 - keeps import nbsteps fast
+
+        answer: str = launch.inquire("why", launch.Request(Path(path), {}, None, (step,)))["text"]
+        return answer
+    kernel = _kernel()
+    if kernel is None:
+        msg = "which notebook? This is no kernel with nbsteps loaded"
+        raise UsageError(msg, hint=f"nbsteps.why({step!r}, 'notebook.ipynb')")
+    return text.why_text(step, kernel.session.why(step))
+
+
+def runs(**filters: Any) -> pd.DataFrame:
+    """The runs, newest first. Filters: ``notebook``, ``limit``."""
+    return _history("runs", filters)
+
+
+def steps(**filters: Any) -> pd.DataFrame:
+    """What became of each step in each run, newest first. Filters: ``notebook``, ``run_id``, ``step``, ``limit``."""
+    return _history("steps", filters)
+
+
+def attempts(**filters: Any) -> pd.DataFrame:
+    """Each execution of a body, newest first. Filters: ``run_id``, ``step``, ``limit``."""
+    return _history("attempts", filters)
+
+
+def events(**filters: Any) -> pd.DataFrame:
+    """Everything that happened, newest first. Filters: ``run_id``, ``step``, ``limit``."""
+    return _history("events", filters)
+
+
+def artifacts(**filters: Any) -> pd.DataFrame:
+    """The stored values, newest first. Filters: ``run_id``, ``step``, ``limit``."""
+    return _history("artifacts", filters)
+
+
+def approvals(**filters: Any) -> pd.DataFrame:
+    """Requests for a human decision and what was decided, newest first."""
+    return _history("approvals", filters)
+
+
+def sql(query: str) -> pd.DataFrame:
+    """Query the history (``runs``, ``steps``, ...) and the stored tables (``step.output``) with DuckDB's SQL.
+
+    Raises:
+        UsageError: the query does not parse or names what is not there.
+    """
+    with _store() as store:
+        return store.history.sql(query)
+
+
+def load(name: str, run: str | None = None) -> Any:
+    """A stored output: ``load("clean.orders")``, the newest, or that of one run.
+
+    Raises:
+        UsageError: nothing is stored under that name.
+        StoreError: the stored value is damaged, or was written by somebody else.
+    """
+    step, dot, output = name.partition(".")
+    if not dot:
+        msg = f"{name!r} is not of the form step.output"
+        raise UsageError(msg, hint="for example: nbsteps.load('clean.orders')")
+    with _store() as store:
+        artifact = store.history.artifact(step, output, run)
+        return store.get(artifact)
+
+
+def _history(kind: str, filters: Mapping[str, Any]) -> pd.DataFrame:
+    with _store() as store:
+        return store.history.frame(kind, **filters)
+
+
+def _kernel() -> Any:
+    """Nbsteps' kernel object if this process is a kernel that has it."""
+    if "IPython" not in sys.modules:
+        return None
+    from nbsteps.notebook.connection import current  # noqa: PLC0415 - keeps import nbsteps fast
+
+    return current()
+
+
+@contextmanager
+def _store() -> Iterator[DuckStore]:
+    """The kernel's own store, or one opened for this call."""
+    kernel = _kernel()
+    if kernel is not None:
+        yield kernel.session.services.store
+        return
+    with open_store(Path.cwd()) as store:
+        yield store
+
+
+@contextmanager
+def open_store(folder: Path) -> Iterator[DuckStore]:
+    """The store that serves notebooks in ``folder``, for reading its history.
+
+    Raises:
+        UsageError: there is none yet.
+    """
+    from nbsteps.store.store import DuckStore  # noqa: PLC0415 - keeps import nbsteps fast
+
+    home = store_folder(folder)
+    if not home.is_dir():
+        msg = f"there is no store yet: nothing ran in or above {folder.name or folder}"
+        raise UsageError(msg, hint="nbsteps run notebook.ipynb, or name the store's folder in NBSTEPS_STORE")
+    store = DuckStore(home, config=load_config(folder))
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,89 @@
+"""The words after ``%pipeline``, parsed. The same words stand on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import shlex
+from collections.abc import Sequence
+from typing import NoReturn
+
+from nbsteps.core.errors import UsageError
+
+KINDS = ("runs", "steps", "attempts", "events", "artifacts", "approvals")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises :class:`UsageError` instead of printing and exiting."""
+
+    def error(self, message: str) -> NoReturn:
+        """Turn a parse error into ours."""
+        raise UsageError(message, hint=self.format_usage().strip().removeprefix("usage: "))
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Help was asked for and printed: end quietly."""
+        del message
+        raise SystemExit(status)
+
+
+def pipeline_parser() -> Parser:
+    """The parser of ``%pipeline``; ``command`` is None where the line is empty."""
+    parser = Parser(prog="%pipeline", description="Run, inspect and explain this notebook's steps.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def add(name: str, text: str) -> Parser:
+        return commands.add_parser(name, help=text, description=text)
+
+    run = add("run", "run what must run, for these steps and what they need")
+    run.add_argument("steps", nargs="*", metavar="STEP")
+    run.add_argument("--force", nargs="*", metavar="STEP", help="run these (all, if none is named) whatever is stored")
+    run.add_argument("--param", "-p", action="append", default=[], metavar="NAME=VALUE", help="set a parameter")
+    run.add_argument("--dry-run", action="store_true", help="show the plan, run nothing")
+    add("plan", "show what a run would do").add_argument("steps", nargs="*", metavar="STEP")
+    add("why", "say why a step would run or not").add_argument("step", metavar="STEP")
+    add("status", "every step as it stands")
+    add("graph", "draw the graph")
+    add("clear", "forget stored results").add_argument("steps", nargs="*", metavar="STEP")
+    add("check", "list what is wrong with the notebook")
+    history = add("history", "the history as a DataFrame")
+    history.add_argument("kind", nargs="?", choices=KINDS, default="runs")
+    add("notebook", "say which notebook this kernel belongs to").add_argument("path", nargs="?", metavar="PATH")
+    return parser
+
+
+def parse_pipeline(line: str) -> argparse.Namespace:
+    """Parse the text after ``%pipeline``.
+
+    Raises:
+        UsageError: words that cannot be meant.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        msg = f"%pipeline {line}: {error}"
+        raise UsageError(msg, hint="close the quotes") from error
+    return pipeline_parser().parse_args(words)
+
+
+def parse_parameters(pairs: Sequence[str]) -> dict[str, object]:
+    """``["month=7", "carrier=UA"]`` -> values: a Python literal where the text is one, else the text.
+
+    Raises:
+        UsageError: no ``=``, or a name that is no identifier.
+    """
+    found: dict[str, object] = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator or not name.isidentifier():
+            msg = f"parameter {pair!r} is not of the form NAME=VALUE"
+            raise UsageError(msg, hint="for example: --param month=7")
+        found[name] = literal(text)
+    return found
+
+
+def literal(text: str) -> object:
+    """A Python literal where the text is one, else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return {"true": True, "false": False, "null": None}.get(text, text)

@@ -1,0 +1,44 @@
+"""Connects nbsteps with a shell, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nbsteps.notebook.kernel import Kernel
+from nbsteps.notebook.magics import NbstepsMagics
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_ATTRIBUTE = "_nbsteps_kernel"
+
+
+def connect(shell: InteractiveShell | Any) -> Kernel:
+    """The shell's kernel object, made and its magics registered at the first call."""
+    found: Kernel | None = getattr(shell, _ATTRIBUTE, None)
+    if found is None:
+        found = Kernel(shell)
+        shell.register_magics(NbstepsMagics(shell, found))
+        setattr(shell, _ATTRIBUTE, found)
+    return found
+
+
+def connected(shell: InteractiveShell | Any) -> Kernel | None:
+    """The shell's kernel object if the extension is loaded there."""
+    return getattr(shell, _ATTRIBUTE, None)
+
+
+def current() -> Kernel | None:
+    """The kernel object of this process, if it is a kernel with the extension loaded."""
+    from IPython.core.getipython import get_ipython  # noqa: PLC0415 - beside its only use
+
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    return None if shell is None else connected(shell)
+
+
+def disconnect(shell: InteractiveShell | Any) -> None:
+    """Undo :func:`connect`, as far as IPython can: magics stay registered until the shell ends."""
+    found = connected(shell)
+    if found is not None:
+        found.detach()
+        delattr(shell, _ATTRIBUTE)

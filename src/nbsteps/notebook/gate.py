@@ -1,0 +1,44 @@
+"""Which cells of a headless run are executed: pure rules over the graph and what has failed so far."""
+
+from __future__ import annotations
+
+from nbsteps.core.cells import Context, Draft
+from nbsteps.core.graph import Graph
+
+NOT_NEEDED = "not needed"
+
+
+class Gate:
+    """Refuses cells that rest on what failed, and those that the wanted steps do not need."""
+
+    def __init__(self, graph: Graph, wanted: tuple[str, ...] = ()) -> None:
+        self._graph = graph
+        self._wanted = graph.ancestors(wanted) if wanted else None
+        self._lost: dict[str, str] = {}
+
+    def refusal(self, cell: Draft | Context) -> str:
+        """Why the cell is not executed; ``""`` if it is. Steps whose inputs failed say so themselves."""
+        if isinstance(cell, Draft):
+            return NOT_NEEDED if self._wanted is not None and cell.name not in self._wanted else ""
+        if self._wanted is not None and not self._needed(cell):
+            return NOT_NEEDED
+        for name in sorted(cell.names.reads | cell.names.mutated):
+            if name in self._lost:
+                self.context_failed(cell, self._lost[name])
+                return f"reads {name}, and {self._lost[name]}"
+        return ""
+
+    def _needed(self, cell: Context) -> bool:
+        wanted = self._wanted or frozenset()
+        return any(context.cell == cell.cell for name in wanted for context in self._graph.needs[name])
+
+    def step_failed(self, name: str) -> None:
+        """A step ended without its outputs."""
+        step = self._graph.steps.get(name)
+        for output in () if step is None else step.outputs:
+            self._lost[output] = f"step {name} did not succeed"
+
+    def context_failed(self, cell: Context, reason: str = "") -> None:
+        """A context cell ended without what it makes."""
+        for name in cell.names.writes:
+            self._lost.setdefault(name, reason or f"{cell.cell.label} failed")

@@ -1,0 +1,138 @@
+"""Starts kernels for whole notebooks: a run through papermill, or a question about one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbsteps.config import store_folder
+from nbsteps.core.errors import DocumentError, ProblemsError, UsageError
+from nbsteps.core.graph import Graph, build
+from nbsteps.notebook.document import Document, read_notebook
+from nbsteps.report import refused_report
+
+
+@dataclass(slots=True)
+class Request:
+    """What is asked of a notebook; see :func:`nbsteps.run` for the fields. ``tell`` hears of each step as it ends."""
+
+    path: Path
+    params: dict[str, Any] = field(default_factory=dict)
+    output: Path | None = None
+    steps: tuple[str, ...] = ()
+    force: bool = False
+    kernel: str | None = None
+    trigger: str = "cli"
+    tell: Callable[[Mapping[str, Any]], None] = lambda _fact: None
+
+
+def understand_notebook(request: Request) -> tuple[Document, Graph]:
+    """Read a notebook and check what is asked of it against its graph.
+
+    Raises:
+        DocumentError: it cannot be read.
+        UsageError: it has no such step or parameter.
+    """
+    document = read_notebook(request.path)
+    graph = build(document.cells)
+    for name in request.steps:
+        if name not in graph.steps:
+            msg = f"{request.path.name} has no step {name!r}"
+            raise UsageError(msg, hint=f"its steps: {', '.join(graph.steps) or 'none'}")
+    for name in request.params:
+        if name not in graph.parameters:
+            known = ", ".join(sorted(graph.parameters))
+            hint = f"its parameters: {known}" if known else "tag the cell that assigns it with 'parameters'"
+            msg = f"{request.path.name} has no parameter {name!r}"
+            raise UsageError(msg, hint=hint)
+    return document, graph
+
+
+def run(request: Request) -> dict[str, Any]:
+    """Run a notebook through papermill with our engine; returns the report that ``nbsteps run --json`` prints.
+
+    Raises:
+        NbstepsError: nothing was executed, for the reason it gives.
+        KeyboardInterrupt: the user interrupted; the output notebook is saved, the run is recorded as cancelled.
+    """
+    import papermill  # noqa: PLC0415 - slow to load, and only needed here
+    from jupyter_client.kernelspec import NoSuchKernel  # noqa: PLC0415 - comes with papermill
+    from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415 - comes with papermill
+
+    from nbsteps.notebook.papermill import Wishes  # noqa: PLC0415 - comes with papermill
+    from nbsteps.notebook.remote import missing_kernel  # noqa: PLC0415 - comes with papermill
+
+    document, graph = understand_notebook(request)
+    selected = graph.ancestors(request.steps) if request.steps else frozenset(graph.steps)
+    wrong = graph.errors([*selected, ""])
+    if wrong:
+        raise ProblemsError(wrong)
+    output = output_path(request)
+    wishes = Wishes(request.steps, request.force, request.trigger, request.params, request.tell)
+    try:
+        papermill.execute_notebook(
+            document.path,
+            output,
+            parameters=request.params,
+            engine_name="nbsteps",
+            kernel_name=request.kernel,
+            progress_bar=False,
+            cwd=document.path.parent,
+            nbsteps=wishes,
+        )
+    except PapermillExecutionError:
+        if not wishes.report:
+            raise
+    except NoSuchKernel as error:
+        raise missing_kernel(document.path, request.kernel or document.kernel_name) from error
+    return _concluded(wishes.report, document, output)
+
+
+def _concluded(report: dict[str, Any], document: Document, output: Path) -> dict[str, Any]:
+    if not report:
+        return refused_report(document.path.name, ())
+    return {**report, "output": str(output)}
+
+
+def output_path(request: Request) -> Path:
+    """Where the executed notebook goes; its folder is made.
+
+    Raises:
+        DocumentError: the folder cannot be made, or the output would overwrite the notebook itself.
+    """
+    source = request.path.expanduser().absolute()
+    chosen = request.output or store_folder(source.parent) / "outputs" / source.name
+    output = chosen.expanduser().absolute()
+    if output == source:
+        msg = f"the output would overwrite the notebook {source.name} itself"
+        raise UsageError(msg, hint=f"-o {source.stem}-out.ipynb")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"the folder of the output notebook cannot be made: {error.strerror}"
+        raise DocumentError(msg, hint="name another place: -o PATH") from error
+    return output
+
+
+def inquire(question: str, request: Request) -> dict[str, Any]:
+    """Ask a fresh kernel about a notebook (``plan``, ``why``, ``status``, ``clear``); steps are never executed.
+
+    Raises:
+        NbstepsError: the notebook or the question is wrong.
+    """
+    from nbsteps.notebook.remote import ask, kernel_for  # noqa: PLC0415 - only for kernels
+    from nbsteps.notebook.wire import cells_as_rows  # noqa: PLC0415 - only for kernels
+
+    document, _graph = understand_notebook(request)
+    asked = {
+        "path": str(document.path),
+        "cells": cells_as_rows(document.cells),
+        "trigger": request.trigger,
+        "force": request.force,
+        "steps": list(request.steps),
+        "parameters": request.params,
+    }
+    with kernel_for(document.path, request.kernel or document.kernel_name or "python3") as client:
+        return ask(client, question, asked)

@@ -1,0 +1,224 @@
+"""``%%step`` and ``%pipeline``: parse, call the engine, show. No logic here."""
+
+from __future__ import annotations
+
+import argparse
+import html
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.display import publish_display_data
+
+from nbsteps.core.errors import NbstepsError, ProblemsError, StepError
+from nbsteps.core.graph import Graph
+from nbsteps.core.model import Result, RunResult, StepRun
+from nbsteps.core.options import help_text, parse_line
+from nbsteps.core.plan import Plan
+from nbsteps.core.states import GOOD, RunState, StepState
+from nbsteps.display import text
+from nbsteps.display.progress import ProgressLines
+from nbsteps.display.svg import graph_svg
+from nbsteps.display.view import graph_model, node_views
+from nbsteps.engine.session import CellRun, Session
+from nbsteps.notebook.commands import parse_parameters, parse_pipeline
+from nbsteps.notebook.kernel import Kernel
+from nbsteps.notebook.tracebacks import attach_traceback
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from IPython.core.interactiveshell import InteractiveShell
+
+STATE_KEY = "nbsteps"
+"""Metadata key under which a cell's note carries the step's state for the papermill engine and other tools."""
+
+
+@magics_class
+class NbstepsMagics(Magics):  # type: ignore[misc]  # IPython's class is untyped for mypy
+    """The two magics."""
+
+    def __init__(self, shell: InteractiveShell, kernel: Kernel) -> None:
+        super().__init__(shell)
+        self.kernel = kernel
+
+    @cell_magic
+    def step(self, line: str, cell: str) -> None:
+        """Tag a cell as a step (the option list is filled in below)."""
+        kernel = self.kernel
+        try:
+            current = kernel.current_cell(line, cell)
+            session = kernel.session
+            session.cells.executed(current, time.time())
+            problems = _own_problems(session, parse_line(line).name, current.label)
+            if problems:
+                raise ProblemsError(problems)
+            done = session.run_cell(parse_line(line).name, trigger=kernel.trigger)
+        except NbstepsError as error:
+            raise quiet(error) from None
+        self._conclude(session, done)
+
+    def _conclude(self, session: Session, done: CellRun) -> None:
+        """Show what the step came to; a failure becomes this cell's error."""
+        if done.result is not None and not done.shown:
+            _replay(session, done.result)
+        elif done.step.state in GOOD:
+            note(text.ran_note(done.step), done.step)
+        else:
+            note(f"{done.step.step} {done.step.state}: {done.step.reason}", done.step)
+        if done.error is not None:
+            if isinstance(done.error, NbstepsError):
+                raise quiet(done.error) from None
+            attach_traceback(self.shell, done.error)
+            raise done.error
+        if done.step.state not in GOOD:
+            step = session.graph().steps[done.step.step]
+            failed = StepError(done.step.reason, step=step.name, cell=step.cell.label, hint="")
+            raise quiet(failed)
+
+    @line_magic
+    def pipeline(self, line: str) -> pd.DataFrame | None:
+        """Run, inspect and explain this notebook's steps: ``%pipeline --help``."""
+        try:
+            args = parse_pipeline(line)
+            handler = getattr(self, f"_{args.command or 'show'}")
+            found: pd.DataFrame | None = handler(args)
+        except SystemExit:
+            return None
+        except NbstepsError as error:
+            raise quiet(error) from None
+        return found
+
+    def _run(self, args: argparse.Namespace) -> None:
+        session = self.kernel.session
+        targets = tuple(args.steps)
+        forced = args.force or (session.select(targets) if args.force is not None else ())
+        values = parse_parameters(args.param)
+        if args.dry_run:
+            if values:
+                session.set_parameters(values)
+            show_plan(session.plan(targets, frozenset(forced)), session.graph())
+            return
+        self._run_now(session, (*targets, *(args.force or ())) if targets else (), forced, values)
+
+    def _run_now(
+        self, session: Session, targets: tuple[str, ...], forced: Iterable[str], values: Mapping[str, object]
+    ) -> None:
+        progress = ProgressLines(sys.stdout.write)
+        session.services.listeners.append(progress)
+        try:
+            result, errors = session.run(targets, forced=forced, parameters=values, trigger="magic")
+        finally:
+            session.services.listeners.remove(progress)
+        print(text.run_lines(result))  # noqa: T201 - a magic's output is standard output
+        _raise_for(self.shell, result, errors)
+
+    def _plan(self, args: argparse.Namespace) -> None:
+        session = self.kernel.session
+        show_plan(session.plan(args.steps), session.graph())
+
+    def _why(self, args: argparse.Namespace) -> None:
+        print(text.why_text(args.step, self.kernel.session.why(args.step)))  # noqa: T201 - a magic's output
+
+    def _status(self, _args: argparse.Namespace) -> None:
+        rows = self.kernel.session.status()
+        print(text.status_lines((row.step.name, row.state, row.decision, row.result) for row in rows))  # noqa: T201
+
+    def _show(self, _args: argparse.Namespace) -> None:
+        session = self.kernel.session
+        rows = session.status()
+        graph = session.graph()
+        plain = text.status_lines((row.step.name, row.state, row.decision, row.result) for row in rows)
+        if graph.problems:
+            plain += "\n\n" + text.problem_lines(graph.problems)
+        views = node_views((row.step.name, row.state, row.decision, row.result) for row in rows)
+        picture = graph_svg(graph_model(graph, views, title=session.services.notebook))
+        publish_display_data({"text/plain": plain, "image/svg+xml": picture})
+
+    def _graph(self, args: argparse.Namespace) -> None:
+        self._show(args)
+
+    def _clear(self, args: argparse.Namespace) -> None:
+        names = self.kernel.session.clear(args.steps)
+        print(f"forgot the results of {', '.join(names) or 'no step'}")  # noqa: T201 - a magic's output
+
+    def _check(self, _args: argparse.Namespace) -> None:
+        problems = self.kernel.session.graph().problems
+        print(text.problem_lines(problems) if problems else "no problems")  # noqa: T201 - a magic's output
+
+    def _history(self, args: argparse.Namespace) -> pd.DataFrame:
+        store = self.kernel.session.services.store
+        frame: pd.DataFrame = store.history.frame(args.kind)  # type: ignore[attr-defined]
+        return frame
+
+    def _notebook(self, args: argparse.Namespace) -> None:
+        if args.path is not None:
+            self.kernel.use_notebook(Path(args.path).expanduser())
+        print(self.kernel.session.services.notebook or "no notebook found")  # noqa: T201 - a magic's output
+
+
+NbstepsMagics.step.__doc__ = help_text()
+
+
+def quiet(error: NbstepsError) -> NbstepsError:
+    """Let IPython show the message alone: a user's mistake needs no traceback of ours."""
+    error._render_traceback_ = lambda: [f"{type(error).__name__}: {error}"]  # type: ignore[attr-defined]
+    return error
+
+
+def note(line: str, step: StepRun, *, seconds: float = 0.0) -> None:
+    """One unobtrusive line under the cell; its metadata tells other tools the step's state."""
+    state = {
+        "step": step.step,
+        "state": str(step.state),
+        "reason": step.reason,
+        "reasons": list(step.reasons),
+        "attempts": step.attempts,
+        "duration_s": seconds or ((step.ended_at or 0) - (step.started_at or step.ended_at or 0)),
+    }
+    style = "color:var(--jp-ui-font-color2,#777);font-size:11px"
+    data = {"text/plain": line, "text/html": f'<div style="{style}">{html.escape(line)}</div>'}
+    publish_display_data(data, {STATE_KEY: state})
+
+
+def show_plan(plan: Plan, graph: Graph) -> None:
+    """Print a forecast."""
+    print(text.plan_lines(plan, graph))  # noqa: T201 - a magic's output is standard output
+
+
+def _own_problems(session: Session, name: str, label: str) -> tuple[Any, ...]:
+    """Errors of the cell being executed: those of its step, or of a line that names none."""
+    errors = session.graph().errors()
+    return tuple(p for p in errors if (p.step == name and name) or (not name and p.cell == label))
+
+
+def _replay(session: Session, result: Result) -> None:
+    """Show again what the body showed, marked as restored."""
+    services = session.services
+    line = text.restored_note(result, services.clock.now())
+    step = StepRun(
+        result.step, StepState.CACHED, "unchanged", key=result.key, time_saved=result.duration, ended_at=result.ended_at
+    )
+    note(line, step)
+    if result.displays is not None:
+        displays: Any = services.store.get(result.displays)
+        services.evaluator.replay(tuple(displays), "")
+
+
+def _raise_for(shell: InteractiveShell, result: RunResult, errors: Mapping[str, BaseException]) -> None:
+    """Make the cell fail as its run did: an interrupt, or the first failed step's own error."""
+    interrupt = errors.get("")
+    if interrupt is not None:
+        raise interrupt
+    for name, step in result.steps.items():
+        if step.state is StepState.FAILED and name in errors:
+            error = errors[name]
+            if isinstance(error, NbstepsError):
+                raise quiet(error) from None
+            attach_traceback(shell, error)
+            raise error
+    if result.state is RunState.FAILED:
+        msg = "the run failed"
+        raise quiet(StepError(msg))

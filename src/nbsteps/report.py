@@ -1,0 +1,159 @@
+"""Runs and plans as JSON-able data, and back: what ``--json`` prints and what the kernel tells the command line.
+
+The shape is stable (SPEC 10): keys are added, never renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nbsteps.core.decide import Action, Decision
+from nbsteps.core.errors import Problem
+from nbsteps.core.graph import Graph
+from nbsteps.core.model import Failure, Run, RunResult, StepRun
+from nbsteps.core.plan import Plan
+from nbsteps.core.states import RunState, StepState
+
+EXIT_CODES = {
+    RunState.SUCCEEDED: 0,
+    RunState.FAILED: 1,
+    RunState.CRASHED: 1,
+    RunState.WAITING: 3,
+    RunState.CANCELLED: 130,
+}
+
+
+def problem_rows(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    """Problems as rows; ``severity`` tells errors from warnings."""
+    return [
+        {"step": p.step, "cell": p.cell, "message": p.message, "hint": p.hint, "severity": p.severity} for p in problems
+    ]
+
+
+def step_row(step: StepRun) -> dict[str, Any]:
+    """One step of a run; durations in seconds."""
+    failure = step.failure
+    started, ended = step.started_at, step.ended_at
+    return {
+        "step": step.step,
+        "state": str(step.state),
+        "reason": step.reason,
+        "reasons": list(step.reasons),
+        "attempts": step.attempts,
+        "duration_s": round(ended - started, 6) if started is not None and ended is not None else 0.0,
+        "error": None if failure is None else {"type": failure.error_type, "message": failure.message},
+        "items": None,
+        "time_saved_s": round(step.time_saved, 6),
+        "hint": "" if failure is None else failure.hint,
+    }
+
+
+def run_report(result: RunResult, problems: Iterable[Problem] = (), output: str = "") -> dict[str, Any]:
+    """A run as the one object that ``nbsteps run --json`` prints; steps in graph order."""
+    run = result.run
+    duration = (run.ended_at or run.started_at) - run.started_at
+    return {
+        "run_id": run.run_id,
+        "state": str(run.state),
+        "exit_code": EXIT_CODES.get(run.state, 1),
+        "notebook": run.notebook,
+        "output": output,
+        "duration_s": round(duration, 6),
+        "problems": problem_rows(problems),
+        "steps": [step_row(step) for step in result.steps.values()],
+        "run": {
+            "trigger": run.trigger,
+            "started_at": run.started_at,
+            "host": run.host,
+            "pid": run.pid,
+            "user": run.user,
+            "parameters": dict(run.parameters),
+        },
+    }
+
+
+def refused_report(notebook: str, problems: Iterable[Problem]) -> dict[str, Any]:
+    """What is printed where nothing was started."""
+    return {
+        "run_id": None,
+        "state": "refused",
+        "exit_code": 2,
+        "notebook": notebook,
+        "output": "",
+        "duration_s": 0.0,
+        "problems": problem_rows(problems),
+        "steps": [],
+    }
+
+
+def read_report(report: Mapping[str, Any]) -> RunResult:
+    """The inverse of :func:`run_report`, for callers in another process than the run."""
+    info = report["run"]
+    run = Run(
+        run_id=report["run_id"],
+        notebook=report["notebook"],
+        trigger=info["trigger"],
+        started_at=info["started_at"],
+        host=info["host"],
+        pid=info["pid"],
+        user=info["user"],
+        parameters=info["parameters"],
+        state=RunState(report["state"]),
+        ended_at=info["started_at"] + report["duration_s"],
+    )
+    return RunResult(run, {row["step"]: _read_step(row) for row in report["steps"]})
+
+
+def _read_step(row: Mapping[str, Any]) -> StepRun:
+    error = row["error"]
+    failure = None if error is None else Failure(error["type"], error["message"], hint=row["hint"])
+    return StepRun(
+        step=row["step"],
+        state=StepState(row["state"]),
+        reason=row["reason"],
+        reasons=tuple(row["reasons"]),
+        started_at=0.0,
+        ended_at=row["duration_s"],
+        attempts=row["attempts"],
+        time_saved=row["time_saved_s"],
+        failure=failure,
+    )
+
+
+def plan_rows(plan: Plan, graph: Graph) -> list[dict[str, Any]]:
+    """A forecast as rows in graph order, the context cells that are needed first."""
+    contexts = [
+        {"step": None, "cell": cell, "decision": str(Action.CONTEXT), "reason": f"needed by {step}", "reasons": []}
+        for cell, step in plan.contexts.items()
+    ]
+    return contexts + [
+        {"step": name, "cell": graph.steps[name].cell.label, **decision_row(decision)}
+        for name, decision in plan.decisions.items()
+    ]
+
+
+def decision_row(decision: Decision) -> dict[str, Any]:
+    """A decision; ``duration_s`` is how long the body took the last time, None where unknown."""
+    reasons = [str(reason) for reason in decision.reasons]
+    return {
+        "decision": str(decision.action),
+        "reason": reasons[0] if reasons else "",
+        "reasons": reasons,
+        "duration_s": None if decision.result is None else round(decision.result.duration, 6),
+    }
+
+
+def plan_report(notebook: str, plan: Plan, graph: Graph) -> dict[str, Any]:
+    """A forecast as the one object that ``nbsteps plan --json`` prints."""
+    errors = graph.errors()
+    return {
+        "run_id": None,
+        "state": "planned",
+        "exit_code": 2 if errors else 0,
+        "notebook": notebook,
+        "output": "",
+        "duration_s": 0.0,
+        "problems": problem_rows(graph.problems),
+        "steps": plan_rows(plan, graph),
+    }

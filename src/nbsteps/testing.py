@@ -1,0 +1,222 @@
+"""Fakes as good as the real thing, for our tests and for authors of plug-ins: a store, an evaluator, a clock."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager, redirect_stdout
+
+from nbsteps.core.errors import DamagedValueError, UnstorableValueError
+from nbsteps.core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Cleared,
+    Event,
+    RunStarted,
+    StepEnded,
+    StepRestored,
+    StepSucceeded,
+)
+from nbsteps.core.model import Artifact, Cell, Result, Step
+from nbsteps.core.states import StepState
+from nbsteps.engine.services import Host, Services
+from nbsteps.engine.session import Session
+from nbsteps.ports import Display, Last, Outcome, Recall
+
+
+class FakeClock:
+    """Time that moves only when told to, or by ``tick`` seconds a reading."""
+
+    def __init__(self, start: float = 1_000_000.0, tick: float = 0.0) -> None:
+        self.time = start
+        self.tick = tick
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        self.time += self.tick
+        return self.time
+
+    def monotonic(self) -> float:
+        """The same time."""
+        return self.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Jump ahead."""
+        self.time += seconds
+
+
+class MemoryStore:
+    """A store in memory. ``shared`` state lets several instances stand for several processes on one store."""
+
+    def __init__(self, shared: MemoryStore | None = None) -> None:
+        self.events: list[Event] = [] if shared is None else shared.events
+        self.values: dict[str, object] = {} if shared is None else shared.values
+        self.results: dict[str, list[Result]] = defaultdict(list) if shared is None else shared.results
+        self.last: dict[tuple[str, str], Last] = {} if shared is None else shared.last
+        self._notebooks: dict[str, str] = {} if shared is None else shared._notebooks  # noqa: SLF001 - of this class
+        self.refuse: Callable[[object], bool] = lambda _value: False
+
+    def recall(self, notebook: str, steps: Collection[str], statics: Collection[str]) -> Recall:
+        """Everything known."""
+        last = {name: found for name in steps if (found := self.last.get((notebook, name))) is not None}
+        results = {key: tuple(reversed(found)) for key, found in self.results.items()}
+        return Recall(results, last, frozenset(statics))
+
+    def find(self, key: str) -> tuple[Result, ...]:
+        """Results under one key, newest first."""
+        return tuple(reversed(self.results.get(key, ())))
+
+    @contextmanager
+    def flight(self, key: str) -> Iterator[None]:
+        """No other process exists, so the key is free."""
+        assert key  # noqa: S101 - an empty key is a programming error
+        yield
+
+    def put(self, value: object, digest: str) -> Artifact:
+        """Keep a deep copy, as a real store would."""
+        if self.refuse(value):
+            name = type(value).__qualname__
+            msg = f"a value of type {name} cannot be stored"
+            raise UnstorableValueError(msg)
+        self.values.setdefault(digest, copy.deepcopy(value))
+        return Artifact(digest, type(value).__qualname__, "memory", 1, "inline", digest, summary=type(value).__name__)
+
+    def get(self, artifact: Artifact) -> object:
+        """A fresh copy of a kept value."""
+        if artifact.digest not in self.values:
+            msg = f"the stored value {artifact.digest[:8]} is gone"
+            raise DamagedValueError(msg)
+        return copy.deepcopy(self.values[artifact.digest])
+
+    def emit(self, event: Event) -> None:
+        """Record the event and what it makes true."""
+        self.events.append(event)
+        match event:
+            case RunStarted():
+                self._notebooks[event.run_id] = event.run.notebook
+            case StepSucceeded():
+                self._succeeded(event)
+            case StepRestored():
+                self._conclude(event.run_id, event.step, StepState.CACHED, self.results[event.key][-1])
+            case StepEnded():
+                self._conclude(event.run_id, event.step, event.state, None)
+            case Cleared():
+                self._clear(event)
+            case _:
+                pass
+
+    def _succeeded(self, event: StepSucceeded) -> None:
+        if not event.uncacheable:
+            self.results[event.result.key].append(event.result)
+        self._conclude(event.run_id, event.step, StepState.SUCCEEDED, event.result)
+
+    def _conclude(self, run_id: str, step: str, state: StepState, result: Result | None) -> None:
+        at = (self._notebooks[run_id], step)
+        before = self.last.get(at)
+        self.last[at] = Last(state, result or (before.result if before is not None else None))
+
+    def _clear(self, event: Cleared) -> None:
+        self.last.pop((event.notebook, event.step), None)
+        for key, found in self.results.items():
+            self.results[key] = [r for r in found if (r.notebook, r.step) != (event.notebook, event.step)]
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class FakeEvaluator:
+    """Executes cells with ``exec`` in a plain dict; ``executed`` lists the steps whose bodies ran."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, object] = {}
+        self.waiting: dict[str, Callable[[], object]] = {}
+        self.executed: list[str] = []
+        self.contexts: list[str] = []
+        self.replayed: list[tuple[Display, ...]] = []
+
+    @property
+    def namespace(self) -> MutableMapping[str, object]:
+        """The names, live."""
+        return self.names
+
+    def bind(self, name: str, load: Callable[[], object]) -> None:
+        """Bind lazily."""
+        self.names.pop(name, None)
+        self.waiting[name] = load
+
+    def pending(self, name: str) -> bool:
+        """Whether bound and not loaded."""
+        return name in self.waiting and name not in self.names
+
+    def materialise(self, names: Iterable[str]) -> None:
+        """Load."""
+        for name in list(names):
+            if self.pending(name):
+                self.names[name] = self.waiting.pop(name)()
+
+    def run_body(self, step: Step, *, live: bool = True) -> Outcome:
+        """Execute a body."""
+        del live
+        self.executed.append(step.name)
+        return self._execute(step.body)
+
+    def run_context(self, cell: Cell) -> Outcome:
+        """Execute a context cell."""
+        self.contexts.append(cell.label)
+        return self._execute(cell.source)
+
+    def _execute(self, source: str) -> Outcome:
+        self.materialise([name for name in self.waiting if name in source])
+        printed = io.StringIO()
+        error: BaseException | None = None
+        with redirect_stdout(printed):
+            try:
+                exec(source, self.names)  # noqa: S102 - executing cells is what an evaluator does
+            except BaseException as caught:  # noqa: BLE001 - handed to the engine, which decides
+                error = caught
+        text = printed.getvalue()
+        shown: tuple[Display, ...] = ({"output_type": "stream", "name": "stdout", "text": text},) if text else ()
+        return Outcome(shown, error, traceback="" if error is None else repr(error))
+
+    def replay(self, displays: tuple[Display, ...], note: str) -> None:
+        """Remember what would be shown."""
+        del note
+        self.replayed.append(displays)
+
+
+class RecordingListener:
+    """Keeps every event; ``told`` gives them as short texts such as ``StepRestored clean``."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+    def told(self) -> list[str]:
+        """Type and step of each event, in order."""
+        return [f"{type(event).__name__} {getattr(event, 'step', '')}".strip() for event in self.events]
+
+    def attempts(self) -> list[AttemptStarted | AttemptEnded]:
+        """The events about attempts."""
+        return [event for event in self.events if isinstance(event, AttemptStarted | AttemptEnded)]
+
+
+def make_session(*sources: str, store: MemoryStore | None = None) -> Session:
+    """A session over fakes with these cells: one that starts with ``# parameters`` is tagged so."""
+    services = Services(FakeEvaluator(), store or MemoryStore(), FakeClock(tick=0.001), Host("host", 1, "user"))
+    services.notebook = "test.ipynb"
+    session = Session(services)
+    session.cells.saved(make_cells(*sources), 1.0)
+    return session
+
+
+def make_cells(*sources: str) -> tuple[Cell, ...]:
+    """Code cells labelled by position."""
+    return tuple(
+        Cell(f"cell {number}", source, tags=("parameters",) if source.startswith("# parameters") else ())
+        for number, source in enumerate(sources, 1)
+    )
