@@ -169,6 +169,11 @@ class Tail:
     ended: bool = False
     _descriptor: int = field(default=-1, repr=False)
 
+    @property
+    def opened(self) -> bool:
+        """Whether the file is held open."""
+        return self._descriptor >= 0
+
     def read(self, *, final: bool = False) -> list[Frame]:
         """Complete frames since the last call.
 
@@ -181,8 +186,7 @@ class Tail:
         size = os.fstat(self._descriptor).st_size
         if size <= self.offset:
             return []
-        os.lseek(self._descriptor, self.offset, os.SEEK_SET)
-        data = b"".join(_chunks(self._descriptor, size - self.offset))
+        data = b"".join(_chunks(self._descriptor, self.offset, size))
         salt = bytes.fromhex(owner_of(self.name))
         frames, self.offset, damaged = parse(data, salt, base=self.offset, final=final)
         self.damaged += damaged
@@ -196,12 +200,16 @@ class Tail:
             self._descriptor = -1
 
 
-def _chunks(descriptor: int, size: int) -> Iterator[bytes]:
-    while size > 0:
-        data = os.read(descriptor, size)
+def _chunks(descriptor: int, start: int, end: int) -> Iterator[bytes]:
+    while start < end:
+        if sys.platform == "win32":
+            os.lseek(descriptor, start, os.SEEK_SET)
+            data = os.read(descriptor, end - start)
+        else:
+            data = os.pread(descriptor, end - start, start)
         if not data:
             return
-        size -= len(data)
+        start += len(data)
         yield data
 
 

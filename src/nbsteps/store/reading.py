@@ -1,0 +1,148 @@
+"""Bulk reads of the home: results into the index, values by their digests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from nbsteps.core.model import Artifact
+from nbsteps.store.index import Entry, Index
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+WHOLE: Final = 20_000
+"""Number of results up to which all of them are read at once."""
+
+_COLUMNS: Final = "seq, id, key, static, notebook, step, reusable, record, parts"
+_LATEST: Final = "SELECT notebook, step, state, result FROM log.latest"
+_KEPT: Final = "id NOT IN (SELECT id FROM log.cleared)"
+
+
+def load(connection: duckdb.DuckDBPyConnection, index: Index) -> None:
+    """Bring an index up to date with the home; the first time with everything, if it is not too much."""
+    next_seq, uid = connection.execute("SELECT next_seq, uid FROM log.meta").fetchone() or (1, "")
+    if index.loaded >= 0 and index.home != uid:
+        index.loaded = 0  # somebody moved a damaged file aside: numbers began anew
+    since, index.home = index.loaded, uid
+    if since < 0:
+        count = (connection.execute("SELECT count(*) FROM log.results").fetchone() or (0,))[0]
+        index.complete = count <= WHOLE
+    if index.complete or since >= 0:
+        rows = _query(connection, f"SELECT id FROM log.cleared WHERE seq > {since}")  # noqa: S608 - a number
+        index.clear([row[0] for row in rows])
+        _results(connection, index, f"seq > {since} AND {_KEPT}", [])
+        _last(index, _query(connection, f"{_LATEST} WHERE seq > {since}"))
+    index.loaded = next_seq - 1
+
+
+def load_steps(
+    connection: duckdb.DuckDBPyConnection,
+    index: Index,
+    notebook: str,
+    steps: Collection[str],
+    statics: Collection[str] = (),
+) -> None:
+    """Read what concerns these steps and static digests, where not everything is in memory."""
+    names = list(steps)
+    query = f"{_LATEST} WHERE notebook = $1 AND step IN (SELECT unnest($2::VARCHAR[]))"
+    latest = _query(connection, query, [notebook, names])
+    identifiers = [row[3] for row in latest if row[3] is not None]
+    where = "(static IN (SELECT unnest($1::VARCHAR[])) OR id IN (SELECT unnest($2::VARCHAR[])))"
+    _results(connection, index, f"{where} AND {_KEPT}", [list(statics), identifiers])
+    _last(index, latest)
+    index.statics.update(statics)
+    index.steps.update((notebook, step) for step in names)
+
+
+def load_key(connection: duckdb.DuckDBPyConnection, index: Index, key: str) -> None:
+    """Read the results under one key."""
+    _results(connection, index, f"key = $1 AND {_KEPT}", [key])
+    index.keys.add(key)
+
+
+def load_identifiers(connection: duckdb.DuckDBPyConnection, notebook: str, step: str) -> list[str]:
+    """Identifiers of every result of a step."""
+    query = "SELECT id FROM log.results WHERE notebook = $1 AND step = $2"
+    return [row[0] for row in _query(connection, query, [notebook, step])]
+
+
+def _results(connection: duckdb.DuckDBPyConnection, index: Index, where: str, parameters: list[Any]) -> None:
+    query = f"SELECT {_COLUMNS} FROM log.results WHERE {where} ORDER BY seq"  # noqa: S608 - our own text
+    for row in _query(connection, query, parameters):
+        index.add(Entry.stored(row))
+
+
+def _last(index: Index, rows: Iterable[tuple[Any, ...]]) -> None:
+    for notebook, step, state, result in rows:
+        index.set_last(notebook, step, state, result)
+
+
+def _query(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+    return connection.execute(query, parameters).fetchall()
+
+
+@dataclass(slots=True)
+class Fetched:
+    """Values read from the home.
+
+    Attributes:
+        payloads: digest to bytes.
+        tables: digest to what DuckDB gives back for a table.
+        artifacts: digest to the artifact with its present location.
+    """
+
+    payloads: dict[str, bytes] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, digests: Collection[str], limit: int) -> Fetched:
+    """Read values by their digests, the first always, the others as long as they fit into ``limit`` bytes."""
+    found = Fetched()
+    wanted = list(digests)
+    query = (
+        "SELECT digest, type, codec, bytes, location, checksum, mac, summary FROM log.artifacts "
+        "WHERE digest IN (SELECT unnest($1::VARCHAR[]))"
+    )
+    known = {row[0]: Artifact(*row) for row in _query(connection, query, [wanted])}
+    shelved = "SELECT digest, shelf FROM log.shelved WHERE digest IN (SELECT unnest($1::VARCHAR[]))"
+    shelves: dict[int, list[str]] = {}
+    for digest, shelf in _query(connection, shelved, [_fitting(wanted, known, limit)]):
+        shelves.setdefault(shelf, []).append(digest)
+    for shelf, members in shelves.items():
+        statement = f"SELECT digest, payload FROM log.values_{shelf} WHERE digest IN (SELECT unnest($1::VARCHAR[]))"  # noqa: S608 - a number
+        found.payloads.update(_query(connection, statement, [members]))
+    for digest in _fitting(wanted, known, limit):
+        artifact = known.get(digest)
+        if artifact is not None:
+            found.artifacts[digest] = artifact
+            if artifact.location.startswith("table:"):
+                found.tables[digest] = read_table(connection, artifact)
+    for digest in found.payloads.keys() & known.keys():
+        if not known[digest].location.startswith("table:"):
+            found.artifacts[digest] = replace(known[digest], location="inline")
+    return found
+
+
+def _fitting(wanted: list[str], known: dict[str, Artifact], limit: int) -> list[str]:
+    fitting, size = [], 0
+    for position, digest in enumerate(wanted):
+        size += known[digest].bytes if digest in known and not known[digest].location.startswith("object:") else 0
+        if position == 0 or size <= limit:
+            fitting.append(digest)
+    return fitting
+
+
+def read_table(connection: duckdb.DuckDBPyConnection, artifact: Artifact) -> pa.Table:
+    """What DuckDB gives back for a value that is a table of its own, in the order it was written."""
+    name = artifact.location.removeprefix("table:")
+    return connection.execute(f'SELECT * FROM tables."{name}"').to_arrow_table()  # noqa: S608 - our own name
+
+
+def forget_value(connection: duckdb.DuckDBPyConnection, digest: str) -> None:
+    """Drop what is known of a value that turned out to be damaged, so that it can be stored anew."""
+    for table in ("shelved", "artifacts"):
+        connection.execute(f"DELETE FROM log.{table} WHERE digest = $1", [digest])  # noqa: S608 - our own name

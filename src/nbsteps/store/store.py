@@ -1,0 +1,213 @@
+"""The store of a project, as the engine sees it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final
+
+from nbsteps.config import Config
+from nbsteps.core.errors import DamagedValueError, StoreError, StoreVersionError, UntrustedValueError
+from nbsteps.core.events import Event
+from nbsteps.core.model import Artifact, Result
+from nbsteps.ports import Recall
+from nbsteps.store import reading
+from nbsteps.store.flight import Flight
+from nbsteps.store.home import Home
+from nbsteps.store.ledger import Ledger
+from nbsteps.store.tables import move_tables
+from nbsteps.store.values import Stored, Values
+from nbsteps.store.vault import Vault
+
+PREFETCH_BYTES: Final = 64 << 20
+_MOVE_SECONDS: Final = 1.0
+_UNLIMITED: Final = sys.maxsize
+
+
+class StoreWarning(UserWarning):
+    """The store cannot do what it should; the user's computation goes on."""
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, StoreWarning, stacklevel=3)
+
+
+def _tell(message: str) -> None:
+    sys.stderr.write(f"nbsteps: {message}\n")
+
+
+class DuckStore:
+    """Results and history of a project in a ``.nbsteps`` folder, shared with every other process that uses it.
+
+    Nothing is raised into a run for a disk that is full or a folder that cannot be written: caching stops with one
+    warning, and results stay in memory for the session. Safe to use from several threads, and after a fork.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        config: Config = Config(),  # noqa: B008 - frozen
+        clock: Callable[[], float] = time.time,
+        warn: Callable[[str], None] = _warn,
+        on_wait: Callable[[str], None] = _tell,
+    ) -> None:
+        """Open the store in ``folder``, which is created if need be. DuckDB is not opened, not even imported.
+
+        Args:
+            folder: the ``.nbsteps`` folder.
+            config: limits for rows and tables.
+            clock: seconds since the epoch.
+            warn: told what goes wrong.
+            on_wait: told who holds the store or a step, after two seconds.
+
+        Raises:
+            StoreVersionError: a newer nbsteps wrote it.
+        """
+        self.folder = Path(folder)
+        self.clock = clock
+        self._config, self._warn, self._on_wait = config, warn, on_wait
+        self._closed = False
+        self._begin()
+        self.home.read_version_mark()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            ignore = self.folder / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="ascii")
+        except OSError as error:
+            self.ledger.degrade(error)
+        _stores.add(self)
+
+    def _begin(self) -> None:
+        """Begin as a process of one's own: when opened, and in a forked child."""
+        about = {"pid": os.getpid(), "host": socket.gethostname(), "notebook": ""}
+        self.home = Home(self.folder, about, self._warn)
+        self.home.on_wait = self._on_wait
+        limits = self._config
+        values = Values(self.folder, inline_limit=limits.inline_limit, table_limit=limits.table_limit)
+        self.vault = Vault(self.folder, values, self._fetch)
+        self.ledger = Ledger(self.home, values.tabular, self.vault.keep, self._warn)
+        self._flight = Flight(self.folder, about)
+
+    @property
+    def degraded(self) -> str:
+        """Why nothing is written any more; ``""`` while all is well."""
+        return self.ledger.degraded
+
+    def emit(self, event: Event) -> None:
+        """Take note of an event; an attempt's start and end, a result and a run's end are durable on return."""
+        self.ledger.emit(event)
+
+    def recall(self, notebook: str, steps: Collection[str], statics: Collection[str]) -> Recall:
+        """Read in bulk what is known of these steps and static digests; DuckDB is opened the first time only.
+
+        Raises:
+            StoreVersionError: a newer nbsteps wrote the store.
+        """
+        return self.ledger.recall(notebook, steps, statics)
+
+    def find(self, key: str) -> tuple[Result, ...]:
+        """Results under one key, newest first, including what other processes committed a moment ago."""
+        return self.ledger.find(key)
+
+    def flight(self, key: str) -> AbstractContextManager[None]:
+        """Hold the key so that one process and thread at a time computes it; look again with :meth:`find` then."""
+        return self._flight.hold(key, self._on_wait)
+
+    def put(self, value: object, digest: str) -> Artifact:
+        """Store a value under its content digest, once.
+
+        Raises:
+            UnstorableValueError: no codec can store it.
+        """
+        with self.ledger.lock:
+            known = self.ledger.index.artifacts.get(digest)
+            if known is not None and self.vault.has(known):
+                return known
+            stored = self._encode(value, digest)
+            if stored.payload is not None:
+                self.vault.keep(digest, stored.payload)
+                self.ledger.value(stored.artifact, stored.payload)
+            self.ledger.index.artifacts[digest] = stored.artifact
+            return stored.artifact
+
+    def _encode(self, value: object, digest: str) -> Stored:
+        if not self.degraded:
+            try:
+                return self.vault.values.encode(value, digest)
+            except OSError as error:
+                self.ledger.degrade(error)
+            except StoreError as error:
+                if not isinstance(error.__cause__, OSError):
+                    raise
+                self.ledger.degrade(error)
+        self.vault.pinned = True
+        return Values(self.folder, inline_limit=_UNLIMITED, table_limit=0).encode(value, digest)
+
+    def get(self, artifact: Artifact) -> object:
+        """Read a value back, verified.
+
+        Raises:
+            DamagedValueError: checksum wrong or bytes gone.
+            UntrustedValueError: written by somebody else and needs unpickling.
+        """
+        try:
+            return self.vault.get(artifact)
+        except DamagedValueError:
+            self._forget(artifact)
+            raise
+        except (UntrustedValueError, StoreVersionError):
+            raise
+        except StoreError as error:
+            raise DamagedValueError(f"the stored {artifact.type} cannot be read now: {error}") from error
+
+    def _forget(self, artifact: Artifact) -> None:
+        """Make room for a damaged value to be stored anew."""
+        self.vault.forget(artifact.digest)
+        with self.ledger.lock:
+            self.ledger.index.artifacts.pop(artifact.digest, None)
+        if self.home.path.exists():
+            self.ledger.forget_value(artifact.digest)
+
+    def _fetch(self, digest: str) -> reading.Fetched:
+        if not self.home.path.exists() and not self.home.journals.exists():
+            return reading.Fetched()
+        with self.ledger.lock:
+            candidates = self.vault.missing(self.ledger.index.recalled())
+        return self.ledger.fetch(digest, candidates, PREFETCH_BYTES)
+
+    def close(self) -> None:
+        """Release everything; what was acknowledged stays. Folds the journal unless another process is merging."""
+        if self._closed:
+            return
+        self._closed = True
+        if self.ledger.close() and self.home.path.exists():
+            try:
+                move_tables(self.home, self.vault.values, seconds=_MOVE_SECONDS)
+            except (StoreError, OSError) as error:
+                self._warn(f"some tables stay files beside {self.home.path.name}: {error}")
+        _stores.discard(self)
+
+    def _after_fork(self) -> None:
+        self.ledger.drop()
+        self._begin()
+
+
+_stores: weakref.WeakSet[DuckStore] = weakref.WeakSet()
+
+
+def _fork() -> None:
+    for store in list(_stores):
+        store._after_fork()  # noqa: SLF001 - the same module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fork)
