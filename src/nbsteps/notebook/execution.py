@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from nbsteps.notebook.tracebacks import cache_source, user_traceback
+from nbsteps.notebook.tracebacks import cache_source, set_traceback, user_traceback
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -61,15 +61,16 @@ def execute(shell: InteractiveShell, text: Text) -> BaseException | None:
                 for code in codes:
                     exec(code, shell.user_global_ns, shell.user_ns)  # noqa: S102 - what a notebook is for
     except BaseException as error:  # noqa: BLE001 - handed to the caller, who decides
-        error.__traceback__ = user_traceback(error.__traceback__, name)
+        set_traceback(error, user_traceback(error.__traceback__, name))
         return error
     return None
 
 
 def _transformed(shell: Any, text: Text) -> str:
     """The text as Python, each line where it stands in the cell."""
-    lines = text.source.splitlines(keepends=True)
-    transformed = shell.transform_cell(text.source).splitlines(keepends=True)
+    given = text.source if text.source.endswith("\n") else f"{text.source}\n"
+    lines = given.splitlines(keepends=True)
+    transformed = shell.transform_cell(given).splitlines(keepends=True)
     if len(lines) != len(transformed):
         transformed = _aligned(lines, transformed)
     return "\n" * text.offset + "".join(transformed)
@@ -90,7 +91,7 @@ def _aligned(lines: list[str], transformed: list[str]) -> list[str]:
 def _compiled(shell: Any, source: str, name: str) -> list[CodeType]:
     """Code for the statements, then for the expressions to be displayed."""
     tree = shell.transform_ast(shell.compile.ast_parse(source, filename=name))
-    quiet = shell.displayhook.semicolon_at_end_of_expression(source)
+    quiet = ";" in source and shell.displayhook.semicolon_at_end_of_expression(source)
     interactivity = "none" if quiet else shell.ast_node_interactivity
     statements, displayed = _split(tree.body, interactivity)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if shell.autoawait else 0
@@ -148,6 +149,7 @@ def _run_awaiting(shell: InteractiveShell, codes: list[CodeType]) -> None:
     except BaseException as interruption:
         thread.cancel()
         if thread.error is not None:
+            # From where the body stood, not from where this thread waited for it.
             raise interruption.with_traceback(thread.error.__traceback__) from None
         raise
     if thread.error is not None:

@@ -22,6 +22,7 @@ __all__ = ["attach_traceback", "cache_source", "plain_traceback", "user_tracebac
 _OURS = str(Path(__file__).parent.parent)
 _ANSI = r"(?:\x1b\[[\d;]*m)*"
 _labels: dict[str, str] = {}
+_placed: set[str] = set()  # those that IPython takes for files
 
 
 def cache_source(shell: InteractiveShell, source: str, label: str, *, raw: str, number: int | None) -> str:
@@ -43,10 +44,11 @@ def cache_source(shell: InteractiveShell, source: str, label: str, *, raw: str, 
     while _known_source(name) not in {None, source}:
         # Functions of the earlier text may be alive: their lines must stay what they were.
         edit += 1
-        name = f"{label}, edit {edit}"
+        name = f"{label} #{edit}"
     # No modification time: then linecache never drops the entry.
     linecache.cache[name] = (len(source), None, lines, name)
-    _labels[name] = name
+    _labels[name] = label
+    _placed.add(name)
     return name
 
 
@@ -63,6 +65,8 @@ def user_traceback(trace: TracebackType | None, name: str | None = None) -> Trac
     """
     frames = list(_frames(trace))
     start = next((at for at, frame in enumerate(frames) if _file(frame) == name), None)
+    if start is None and name is not None:
+        return None  # it was refused before a line of it ran
     if start is None:
         start = next((at for at, frame in enumerate(frames) if not _is_machinery(_file(frame))), len(frames))
     kept: TracebackType | None = None
@@ -72,10 +76,15 @@ def user_traceback(trace: TracebackType | None, name: str | None = None) -> Trac
     return kept
 
 
+def set_traceback(error: BaseException, trace: TracebackType | None) -> None:
+    """Set the traceback of an exception, also of one that refuses assignments (a frozen dataclass)."""
+    BaseException.with_traceback(error, trace)
+
+
 def trim(error: BaseException, name: str | None = None) -> BaseException:
     """Keep the user's frames only, in the error and in those that it was raised from; returns the error."""
     for link in _chain(error):
-        link.__traceback__ = user_traceback(link.__traceback__, name)
+        set_traceback(link, user_traceback(link.__traceback__, name))
     return error
 
 
@@ -108,6 +117,8 @@ def attach_traceback(shell: InteractiveShell, error: BaseException) -> BaseExcep
 def plain_traceback(error: BaseException) -> str:
     """The traceback as text for the history: the user's frames only, no colours, cells by their readable names."""
     trim(error)
+    if isinstance(error, SyntaxError) and error.text is None and error.filename and error.lineno:
+        error.text = linecache.getline(error.filename, error.lineno) or None
     formatted = traceback.TracebackException.from_exception(error)
     for part in _parts(formatted):
         for frame in part.stack:
@@ -131,9 +142,9 @@ def _render(shell: InteractiveShell, error: BaseException, trace: TracebackType 
 
 def _cell_names(text: str) -> str:
     """``step clean (cell 4), line 3`` for the name of a cell that IPython took for a file's."""
-    for name, label in _labels.items():
-        if name == label and name in text:
-            text = re.sub(rf"File ({_ANSI}){re.escape(name)}:(\d+)", rf"\1{name}, line \2", text)
+    for name in _placed:
+        if name in text:
+            text = re.sub(rf"File ({_ANSI}){re.escape(name)}:(\d+)", rf"\1{_labels[name]}, line \2", text)
     return text
 
 
