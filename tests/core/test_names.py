@@ -66,7 +66,6 @@ def cases(table: list[tuple[str, str]]) -> pytest.MarkDecorator:
         ("x.a: T = 1", "T x"),
         ("f(*a, k=b, **c)", "a b c f"),
         ("global x\nx = 1\ny = x", ""),
-        # branches
         ("if c: x = 1\nprint(x)", "c x"),
         ("if c: x = 1\nelse: x = 2\nprint(x)", "c"),
         ("if c: x = 1\nelif d: x = 2\nprint(x)", "c d x"),
@@ -86,7 +85,6 @@ def cases(table: list[tuple[str, str]]) -> pytest.MarkDecorator:
         ("assert (x := f()), x\nx", "f"),
         ("assert c, d", "c d"),
         ("raise E(x)\ny", "E x"),
-        # loops
         ("for i in xs: y = i\ny", "xs y"),
         ("for i in xs: i\ni", "i xs"),
         ("for i in [1, 2]: y = i\ny; i", ""),
@@ -106,7 +104,6 @@ def cases(table: list[tuple[str, str]]) -> pytest.MarkDecorator:
         ("while True: f()\nx", "f"),
         ("while (x := f()): x\nx", "f"),
         ("while c: pass\nelse: x = 1\nx", "c"),
-        # try, with, match
         ("try: x = 1\nexcept E: pass\nx", "E x"),
         ("try: x = 1\nexcept E: x = 2\nx", "E"),
         ("try: x = 1\nexcept E: raise\nx", "E"),
@@ -130,13 +127,11 @@ def cases(table: list[tuple[str, str]]) -> pytest.MarkDecorator:
         ("match s:\n case m.K as k if k > g: k", "g m s"),
         ("match s:\n case k: pass\nk", "s"),
         ("match s:\n case _ if c: x = 1\nx", "c s x"),
-        # async
         ("await f(x)", "f x"),
         ("async for i in xs: i", "xs"),
         ("async with f() as g: g", "f"),
         ("[i async for i in xs]", "xs"),
         ("async def f(): await g()", "g"),
-        # strings
         ("f'{x} {y!r:>{z}}'", "x y z"),
         ("f'{f\"{x}\"}' + f'{ {k: v for k in d} }'", "d v x"),
         ("df.query('a > @lo and b < @hi')", "df hi lo"),
@@ -147,7 +142,6 @@ def cases(table: list[tuple[str, str]]) -> pytest.MarkDecorator:
         ("q = 'select * from orders'; con.execute(q)", "con orders"),
         ("duckdb.sql(\"from read_csv('x') join s.t\")", "duckdb"),
         ("x = 'from orders'", ""),
-        # magics
         ("%timeit f(x)", "f x"),
         ("%time y = f(x)\ny", "f x"),
         ("!cp {a} $b", "a b"),
@@ -156,7 +150,6 @@ def cases(table: list[tuple[str, str]]) -> pytest.MarkDecorator:
         ("%%time\ny = x\ny", "x"),
         ("%%timeit\ny = x\ny", "x"),
         ("%%bash -s {x}\necho $y", "x"),
-        # imports
         ("import a.b\na.b.c", ""),
         ("import a.b as c\nc; a", "a"),
         ("from . import x\nx", ""),
@@ -186,7 +179,6 @@ def test_what_statements_read(source: str, expect: str) -> None:
         ("lambda *a, b=c, **k: (a, b, k)", "c"),
         ("lambda: (y := k) and y", "k"),
         ("def f(i): return i + j\n[f(i) for j in js for i in j]", "j js"),
-        # functions
         ("def f(x, *a, k=d, **kw): return x + a + k + kw + g", "d g"),
         ("def f(x: T) -> U: pass", "T U"),
         ("from __future__ import annotations\ndef f(x: T) -> C: pass\nclass C: pass", "T"),
@@ -223,7 +215,6 @@ def test_what_statements_read(source: str, expect: str) -> None:
         ("def f(a):\n def g(b=a, c=k): return a\n return g", "k"),
         ("async def f():\n async with a as b: return [i async for i in b]", "a"),
         ("def f():\n del x", ""),
-        # classes
         ("class C(B, metaclass=M): x = y", "B M y"),
         ("@d\nclass C: pass", "d"),
         ("class C:\n x = 1\n y = x", ""),
@@ -422,7 +413,7 @@ def test_imports_are_told_from_other_names() -> None:
         ("%matplotlib inline", False),
     ],
 )
-def test_code_whose_names_nobody_can_see(source: str, expect: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_code_whose_names_nobody_can_see(source: str, expect: bool) -> None:
     check(source, dynamic=expect)
 
 
@@ -438,8 +429,17 @@ def test_code_whose_names_nobody_can_see(source: str, expect: bool) -> None:  # 
         ("x = 1", False),
     ],
 )
-def test_top_level_await(source: str, expect: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_top_level_await(source: str, expect: bool) -> None:
     check(source, has_await=expect)
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [("x = (", SyntaxError), ("f(" * 80 + ")" * 80, None), ("x = " + " + ".join(["a"] * 1000), None)],
+)
+def test_deep_and_broken_source(source: str, error: type[Exception] | None) -> None:
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        analyse(source)
 
 
 def test_the_magic_function_is_no_name() -> None:
@@ -504,7 +504,7 @@ class Watched(dict[str, Any]):
 
 
 def run(source: str, choices: list[bool]) -> tuple[set[str], dict[str, Any], bool]:
-    """Execute a program with outside values for a, b, c; the names whose outside values it saw, what it left, success."""
+    """Execute a program with outside values for a, b, c: those that it saw, what it left, whether it ended well."""
     outside = {name: [name] for name in "abc"}
     seen: set[str] = set()
     left = iter(choices)

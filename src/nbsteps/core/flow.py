@@ -195,6 +195,17 @@ def _magic(flow: Flow, node: ast.Call) -> None:
     flow.foreign |= isinstance(text, str) and _FOREIGN.match(text) is not None
 
 
+def _binary(flow: Flow, node: ast.BinOp) -> None:
+    # Long sums are deep on the left: a loop keeps them from exhausting the stack.
+    rights: list[ast.expr] = [node.right]
+    left = node.left
+    while isinstance(left, ast.BinOp):
+        rights.append(left.right)
+        left = left.left
+    flow.expression(left)
+    flow.expressions(reversed(rights))
+
+
 def _bool(flow: Flow, node: ast.BoolOp) -> None:
     holds, fails = flow.test(node)
     flow.go(join(holds, fails))
@@ -232,6 +243,7 @@ _EXPRESSIONS: Mapping[type[ast.AST], Callable[[Flow, Any], None]] = {
     ast.GeneratorExp: _comprehension,
     ast.Await: _await,
     ast.Call: _call,
+    ast.BinOp: _binary,
     ast.BoolOp: _bool,
     ast.IfExp: _conditional,
     ast.Compare: _compare,

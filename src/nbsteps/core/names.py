@@ -71,8 +71,11 @@ def analyse(source: str) -> Names:
     """
     tree = parse(source)
     walk = Statements(lazy_annotations="annotations" in source and _has_lazy_annotations(tree))
-    walk.block(tree.body)
-    walk.finish()
+    try:
+        walk.block(tree.body)
+        walk.finish()
+    except RecursionError as error:
+        raise SyntaxError("nested too deeply to analyse", ("<cell>", 1, 1, None)) from error
     if quoted.MAY_HOLD_SQL.search(source):
         for name in quoted.tables_in(tree):
             walk.load(name)
