@@ -191,7 +191,7 @@ def _content(file: Path) -> dict[str, Any]:
         msg = f"{file.name} is JSON but no notebook: it has no nbformat"
         raise DocumentError(msg, hint="give the path of a file that Jupyter saved as a notebook")
     version = content["nbformat"]
-    if version != _FORMAT:
+    if isinstance(version, bool) or version != _FORMAT:
         raise _wrong_format(file, version)
     return content
 
@@ -211,23 +211,35 @@ def _document(file: Path, content: dict[str, Any]) -> Document:
     return Document(file, cells, MappingProxyType(metadata), str(kernel.get("name") or ""), language)
 
 
-def _cells(file: Path, content: dict[str, Any]) -> tuple[Cell, ...]:
+def _cells(file: Path, content: Mapping[str, Any]) -> tuple[Cell, ...]:
     from nbformat import v4  # noqa: PLC0415 - keeps import nbsteps fast
 
-    found = content.get("cells")
-    for at, cell in enumerate(found if isinstance(found, list) else (), 1):
-        if not isinstance(cell, dict) or not _is_text(cell.get("source")):
-            msg = f"cell {at} of {file.name} is damaged: it has no text"
-            raise DocumentError(msg, cell=f"cell {at}", hint=f"restore {file.name} from a backup or checkpoint")
-    if not isinstance(found, list):
-        msg = f"{file.name} is damaged: it has no list of cells"
-        raise DocumentError(msg, hint=f"restore {file.name} from a backup or checkpoint")
-    notebook = v4.to_notebook_json(content)  # type: ignore[no-untyped-call]
+    notebook = v4.to_notebook_json(_bare(file, content))  # type: ignore[no-untyped-call]
     return tuple(
         Cell(f"cell {at}", cell.source, str(cell.get("id", "")), _tags(cell))
         for at, cell in enumerate(notebook.cells, 1)
         if cell.cell_type == "code"
     )
+
+
+def _bare(file: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The notebook without its outputs, which can be large, with everything that nbformat takes for granted."""
+    found = content.get("cells")
+    if not isinstance(found, list):
+        msg = f"{file.name} is damaged: it has no list of cells"
+        raise DocumentError(msg, hint=_restore(file))
+    cells = []
+    for at, cell in enumerate(found, 1):
+        if not (isinstance(cell, dict) and isinstance(cell.get("cell_type"), str) and _is_text(cell.get("source"))):
+            msg = f"cell {at} of {file.name} is damaged: it has no type or no text"
+            raise DocumentError(msg, cell=f"cell {at}", hint=_restore(file))
+        kept = {name: cell[name] for name in ("cell_type", "source", "id") if name in cell}
+        cells.append({**kept, "metadata": dict(_table(cell, "metadata")), "outputs": []})
+    return {"nbformat": _FORMAT, "metadata": {}, "cells": cells}
+
+
+def _restore(file: Path) -> str:
+    return f"restore {file.name} from a backup or checkpoint"
 
 
 def _is_text(source: object) -> bool:
@@ -280,7 +292,10 @@ def _not_json(file: Path, text: str, error: Exception) -> DocumentError:
 
 
 def _wrong_format(file: Path, version: object) -> DocumentError:
-    if isinstance(version, int) and version > _FORMAT:
+    if isinstance(version, bool) or not isinstance(version, int):
+        msg = f"{file.name} says that its notebook format is {version!r}, which is no number"
+        return DocumentError(msg, hint="give the path of a file that Jupyter saved as a notebook")
+    if version > _FORMAT:
         msg = f"{file.name} has notebook format {version}, which is newer than this nbsteps knows ({_FORMAT})"
         return DocumentError(msg, hint="pip install --upgrade nbsteps nbformat")
     msg = f"{file.name} has the old notebook format {version}, and steps need format {_FORMAT}"
