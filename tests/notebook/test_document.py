@@ -105,8 +105,8 @@ def test_what_nbformat_writes_is_read(tmp_path):
             "jupyter nbconvert --to notebook --inplace nb.ipynb",
         ),
         ({"nbformat": 5, "cells": []}, "notebook format 5, which is newer", "pip install --upgrade"),
-        ({"nbformat": "four"}, "format 'four'", "saved as a notebook"),
-        ({"nbformat": True, "cells": []}, "format True", "saved as a notebook"),
+        ({"nbformat": "four"}, "is 'four'", "saved as a notebook"),
+        ({"nbformat": True, "cells": []}, "is True", "saved as a notebook"),
         (content(), "no code cells", "at least one code cell"),
         (content(markdown("# only prose")), "no code cells", "at least one code cell"),
         (content(cells=None), "no list of cells", "checkpoint"),
@@ -137,7 +137,7 @@ def test_a_missing_notebook_names_a_near_one(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nowhere/nb.ipynb", "no notebook nb.ipynb in nowhere"),
+        ("nowhere/nb.ipynb", r"nb\.ipynb in nowhere"),
         ("nb.ipynb", "save the notebook first"),
         (".", "is a folder"),
     ],
@@ -149,7 +149,7 @@ def test_no_notebook_at_all(tmp_path, name, message):
 
 def test_a_file_below_a_file(tmp_path):
     write(tmp_path, content(code("x")))
-    with pytest.raises(DocumentError, match="no notebook x.ipynb in nb.ipynb"):
+    with pytest.raises(DocumentError, match=r"no notebook x\.ipynb in nb\.ipynb"):
         read_notebook(tmp_path / "nb.ipynb" / "x.ipynb")
 
 
@@ -157,7 +157,7 @@ def test_a_file_below_a_file(tmp_path):
     ("error", "message"),
     [
         (PermissionError(13, "Permission denied"), "may not be read"),
-        (OSError(5, "Input/output error"), "cannot be read"),
+        (OSError(5, "Input/output"), "cannot be read"),
     ],
 )
 def test_an_unreadable_file(tmp_path, monkeypatch, error, message):
