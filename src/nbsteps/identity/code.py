@@ -59,7 +59,7 @@ def body_part(body: str, outputs: Iterable[str]) -> tuple[Part, ...]:
     )
 
 
-def closure(
+def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
     reads: Iterable[str],
     namespace: Mapping[str, object],
     *,

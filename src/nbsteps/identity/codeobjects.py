@@ -14,13 +14,17 @@ from types import CodeType
 from typing import Final, NamedTuple
 
 from nbsteps.core.source import parse
-from nbsteps.identity.feed import digest_texts, digest_unordered
+from nbsteps.identity.feed import constant_text, digest_texts, digest_unordered
 
 _LOADS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _ATTRIBUTES: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _OPTIMIZED: Final = inspect.CO_OPTIMIZED | inspect.CO_NEWLOCALS
 _SHAPE_FLAGS: Final = (
-    inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+    inspect.CO_VARARGS
+    | inspect.CO_VARKEYWORDS
+    | inspect.CO_GENERATOR
+    | inspect.CO_COROUTINE
+    | inspect.CO_ASYNC_GENERATOR
 )
 _LIMIT: Final = 8192
 
@@ -95,13 +99,7 @@ def _constant(value: object) -> str:
         return digest_texts("tuple", *(_constant(item) for item in value))
     if isinstance(value, frozenset):
         return digest_unordered("frozenset", (_constant(item) for item in value))
-    if isinstance(value, float):
-        return f"float:{value.hex()}"
-    if isinstance(value, complex):
-        return f"complex:{value.real.hex()},{value.imag.hex()}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"int:{value:x}"
-    return f"{type(value).__name__}:{value!r}"
+    return constant_text(value)
 
 
 def nested_codes(code: CodeType) -> Iterator[CodeType]:
@@ -131,7 +129,8 @@ def code_facts(code: CodeType) -> Facts:
 
 def _scan(code: CodeType, reads: dict[str, set[Chain]], imports: list[Import], optional: set[str]) -> None:
     """Collect the reads of one code object: each load of a global with the attributes loaded right after it."""
-    name, chain = "", ()
+    name = ""
+    chain: Chain = ()
     constants: list[object] = []
     for instruction in dis.get_instructions(code):
         operation = instruction.opname

@@ -14,6 +14,12 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 import xxhash
 
+from nbsteps.identity.feed import MISSING, digest_texts
+
+ABSENT: Final = digest_texts(MISSING)
+"""Digest of a file that is not there."""
+UNREADABLE: Final = digest_texts("unreadable")
+"""Digest of a file that is there and cannot be read."""
 RACY_NS: Final = 2_000_000_000
 _CHUNK: Final = 1 << 20
 _T = TypeVar("_T")
@@ -107,3 +113,15 @@ def same_as_detail(state: FileState, detail: str) -> bool:
         return before == state and before.settled(stored["seen_ns"])
     except (ValueError, KeyError, TypeError):
         return False
+
+
+def stated(path: str) -> tuple[str, str]:
+    """Digest of a file as it is now, and its state as the text to store beside it."""
+    state = file_state(path)
+    seen_ns = time.time_ns()
+    if state is None:
+        return ABSENT, MISSING
+    try:
+        return file_digest(path), to_detail(state, seen_ns)
+    except OSError:
+        return UNREADABLE, "unreadable"

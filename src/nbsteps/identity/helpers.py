@@ -75,7 +75,7 @@ def by_name(value: Any, visitor: Visitor) -> str:
     module = getattr(value, "__module__", None) or getattr(type(value), "__module__", None) or ""
     if name_origin(module) is Origin.INSTALLED:
         visitor.package(module)
-    return digest_texts("named", module, getattr(value, "__qualname__", None) or getattr(value, "__name__", ""))
+    return digest_texts("named", module, str(getattr(value, "__qualname__", None) or getattr(value, "__name__", "")))
 
 
 def function_digest(function: types.FunctionType, visitor: Visitor) -> str:
@@ -170,7 +170,7 @@ def _builtin(value: Any, visitor: Visitor) -> str:
 
 
 def _descriptor(value: Any, visitor: Visitor) -> str:
-    owner = value.__objclass__
+    owner: Any = value.__objclass__
     if owner is not builtins.object and name_origin(owner.__module__) is Origin.INSTALLED:
         visitor.package(owner.__module__)
     return digest_texts("descriptor", type(value).__name__, value.__name__)

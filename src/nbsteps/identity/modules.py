@@ -1,6 +1,6 @@
 """Modules by what they are made of: the user's by their source, transitively, installed ones by their version.
 
-Imports are found statically and never executed. The standard library counts by the Python version, which is in each key.
+Imports are found statically and never executed. The standard library counts by the Python version, a part of each key.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _from_spec(name: str, search: tuple[str, ...] | None) -> Found | None:
     for finder in sys.meta_path:
         try:
             spec = finder.find_spec(name, list(search) if search is not None else None, None)
-        except Exception:  # noqa: BLE001 - any package may have put a finder there; one that fails finds nothing
+        except Exception:  # noqa: BLE001, S112 - any package may have put a finder there; one that fails finds nothing
             continue
         if isinstance(spec, importlib.machinery.ModuleSpec):
             return _described(name, spec)

@@ -54,7 +54,7 @@ def file_origin(filename: str) -> Origin:
         return Origin.PYTHON if filename.startswith("<frozen") else Origin.LOCAL
     if in_site(filename):
         return Origin.INSTALLED
-    if filename.startswith(STDLIB) or filename.startswith(_OURS):
+    if filename.startswith((*STDLIB, *_OURS)):
         return Origin.PYTHON
     resolved = os.path.realpath(filename)
     if resolved != filename:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import threading
 import types
 from collections.abc import Collection, Iterable, Mapping
@@ -212,13 +213,15 @@ class Walk:
             return digest_texts("recursion", getattr(value, "__qualname__", ""))
         self._open.add(id(value))
         try:
-            digester = class_digest if isinstance(value, type) else digester_of(value)
-            assert digester is not None  # noqa: S101 - callers asked _is_code
-            digest = digester(value, self)
+            digest = class_digest(value, self) if isinstance(value, type) else self._callable(value)
         finally:
             self._open.discard(id(value))
         self._digests[id(value)] = (value, digest)
         return digest
+
+    def _callable(self, value: object) -> str:
+        digester = digester_of(value)
+        return content.digest(value) if digester is None else digester(value, self)
 
     def _add_modules(self) -> None:
         names = [name for name in self._modules if name not in self._rules.ignore]
@@ -239,13 +242,33 @@ def _is_shell(value: object) -> bool:
 
 
 def _described(value: object) -> str:
-    """Source of a helper where there is one to show."""
-    inner = value
-    while not isinstance(inner, types.FunctionType):
-        inner = getattr(inner, "__wrapped__", None) or getattr(inner, "func", None) or getattr(inner, "__func__", None)
-        if inner is None:
-            return ""
-    return source_of(inner.__code__)[1]
+    """Source of a helper with the functions that it wraps and the methods that it holds, where there is one to show."""
+    texts: list[str] = []
+    queue, seen = [value], set[int]()
+    while queue:
+        each = queue.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, types.FunctionType):
+            texts.append(source_of(each.__code__)[1])
+            queue += [cell for cell in _contents(each) if isinstance(cell, types.FunctionType)]
+        elif isinstance(each, type):
+            queue += [member for member in vars(each).values() if isinstance(member, types.FunctionType)]
+        else:
+            queue += [each.func] if isinstance(each, functools.partial) else [getattr(each, "__func__", None)]
+        queue.append(getattr(each, "__wrapped__", None))
+    return "\n\n".join(dict.fromkeys(text for text in texts if text))
+
+
+def _contents(function: types.FunctionType) -> list[object]:
+    found = []
+    for cell in function.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:
+            continue
+    return found
 
 
 class _Active(threading.local):

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from nbsteps.core.source import parse
-from nbsteps.identity.feed import digest_text, digest_texts
+from nbsteps.identity.feed import constant_text, digest_text, digest_texts
 
 _WITH_DOCSTRING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _UNCOUNTED: Final = frozenset({"ctx", "type_comment", "type_ignores", "kind"})
@@ -71,7 +71,7 @@ def _feed(root: ast.AST, out: list[str]) -> None:
         shape = _SHAPES.get(kind) or _shape(kind)
         emit(shape[0])
         if kind is ast.Constant:
-            emit(_constant(node.value))  # type: ignore[attr-defined]  # the class was just checked, fast
+            emit(constant_text(node.value))  # type: ignore[attr-defined]  # the class was just checked, fast
             continue
         for field in shape[1]:
             value = getattr(node, field, None)
@@ -91,21 +91,6 @@ def _shape(kind: type[ast.AST]) -> tuple[str, tuple[str, ...]]:
 
 def _without_docstring(node: ast.AST, body: list[ast.AST]) -> list[ast.AST]:
     return body[1:] if body and isinstance(node, _WITH_DOCSTRING) and _is_text(body[0]) else body
-
-
-def _constant(value: object) -> str:
-    kind = type(value)
-    if kind is str:
-        return f"s{len(value)}:{value}"  # type: ignore[arg-type]  # the class was just checked, fast
-    if kind is int:
-        return f"i{value:x}"
-    if isinstance(value, float):
-        return f"f{value.hex()}"
-    if isinstance(value, complex):
-        return f"c{value.real.hex()},{value.imag.hex()}"
-    if isinstance(value, bytes):
-        return f"y{value.hex()}"
-    return f"o{value!r}"  # None, True, False, Ellipsis
 
 
 def _is_text(node: object) -> bool:

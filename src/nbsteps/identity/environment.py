@@ -1,0 +1,191 @@
+"""Identity of the environment: variables that a step declares or was seen to read, and the Python version.
+
+Only digests are kept, never values.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator, KeysView, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+from nbsteps.core.model import Part, PartKind
+from nbsteps.identity.feed import digest_texts
+from nbsteps.identity.places import Origin, file_origin
+
+if TYPE_CHECKING:
+    _Base = os._Environ[str]  # noqa: SLF001 - the class of os.environ, there is no other name for it
+else:
+    _Base = type(os.environ)
+
+WHOLE: Final = "*"
+"""Name of the part for the whole environment, read by a body that loops over it."""
+_OF_SESSION: Final = frozenset(
+    {
+        *(
+            "_",
+            "PWD",
+            "OLDPWD",
+            "SHLVL",
+            "TERM",
+            "TERM_PROGRAM",
+            "TERM_PROGRAM_VERSION",
+            "COLUMNS",
+            "LINES",
+            "WINDOWID",
+        ),
+        *("MPLBACKEND", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "PAGER", "GIT_PAGER", "LS_COLORS", "TMPDIR"),
+    }
+)
+_SESSION_PREFIXES: Final = ("JPY_", "JUPYTER", "SSH_", "XDG_", "DBUS_", "VSCODE_", "PYDEVD_", "KERNEL_", "NBSTEPS_")
+_PASSED_THROUGH: Final = frozenset({__file__, os.getenv.__code__.co_filename, Mapping.get.__code__.co_filename})
+"""Files whose frames stand between ``os.environ`` and whoever reads it."""
+
+
+def declared_env(names: Iterable[str]) -> tuple[Part, ...]:
+    """Parts for environment variables; one that is not set is a part too."""
+    return tuple(_part(name, os.environ.get(name)) for name in sorted(set(names)))
+
+
+def python_part() -> Part:
+    """The part for the interpreter: major and minor number of its version."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return Part(PartKind.PYTHON, "", digest_texts("python", sys.implementation.name, version), detail=version)
+
+
+def changed_env(parts: Iterable[Part]) -> tuple[str, ...]:
+    """Names of observed variables whose value is no longer the one that the body read."""
+    return tuple(part.name for part in parts if part.kind is PartKind.ENV and _now(part.name).digest != part.digest)
+
+
+def _now(name: str) -> Part:
+    return Part(PartKind.ENV, WHOLE, _whole()) if name == WHOLE else _part(name, os.environ.get(name))
+
+
+def _part(name: str, value: str | None) -> Part:
+    if value is None:
+        return Part(PartKind.ENV, name, digest_texts("unset", name), detail="not set")
+    return Part(PartKind.ENV, name, digest_texts("env", name, value), detail="set")
+
+
+def _whole() -> str:
+    """Digest of all variables but those that say which session this is."""
+    texts: list[str] = []
+    for name, value in sorted(dict(os.environ).items()):
+        if name not in _OF_SESSION and not name.startswith(_SESSION_PREFIXES):
+            texts += (name, value)
+    return digest_texts("environment", *texts)
+
+
+class EnvObserver:
+    """Which variables one body read, and what they were then."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+        self._found: dict[str, Part] = {}
+        self._own: set[str] = set()
+
+    def reads(self, name: str, value: str | None) -> None:
+        """A variable was read, or the whole environment; what the body set itself does not count."""
+        if name not in self._own and name not in self._found:
+            self._found[name] = Part(PartKind.ENV, WHOLE, _whole()) if name == WHOLE else _part(name, value)
+
+    def writes(self, name: str) -> None:
+        """The body set or removed a variable."""
+        self._own.add(name)
+
+    def parts(self) -> tuple[Part, ...]:
+        """Parts for what was read, by name."""
+        return tuple(self._found[name] for name in sorted(self._found))
+
+
+_active: list[EnvObserver] = []
+_lock = threading.Lock()
+
+
+class _ObservedEnviron(_Base):
+    """The class of ``os.environ`` while bodies run. The object stays the same, so all references to it are observed."""
+
+    def __getitem__(self, key: str) -> str:
+        try:
+            value: str | None = super().__getitem__(key)
+        except KeyError:
+            value = None
+        if isinstance(key, str):
+            _tell_read(key, value)
+        return super().__getitem__(key) if value is None else value
+
+    def __setitem__(self, key: str, value: str) -> None:
+        super().__setitem__(key, value)
+        for observer in _observers():
+            observer.writes(key)
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        for observer in _observers():
+            observer.writes(key)
+
+    def keys(self) -> KeysView[str]:
+        frame = _reader()
+        _copying.place = None if frame is None else (id(frame), frame.f_lasti)
+        return super().keys()
+
+    def __iter__(self) -> Iterator[str]:
+        _tell_read(WHOLE, None)
+        return super().__iter__()
+
+
+def _observers() -> list[EnvObserver]:
+    thread = threading.get_ident()
+    observers = list(_active)
+    return [each for each in observers if each.thread == thread] or observers
+
+
+class _Copying(threading.local):
+    place: tuple[int, int] | None = None
+
+
+_copying: Final = _Copying()
+"""Frame and instruction that asked for the keys last: what it goes on to read in the same instruction is a copy."""
+
+
+def _tell_read(name: str, value: str | None) -> None:
+    """Tell the observers of a read by the user's code; packages and the interpreter read for themselves.
+
+    Copying the whole environment, as for a child process, is no read of any one variable.
+    """
+    frame = _reader()
+    if frame is None or file_origin(frame.f_code.co_filename) is not Origin.LOCAL:
+        return
+    if _copying.place == (id(frame), frame.f_lasti):
+        return
+    _copying.place = None
+    for observer in _observers():
+        observer.reads(name, value)
+
+
+def _reader() -> FrameType | None:
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the cheapest way to the caller
+    while frame is not None and frame.f_code.co_filename in _PASSED_THROUGH:
+        frame = frame.f_back
+    return frame
+
+
+@contextmanager
+def observe_env() -> Iterator[EnvObserver]:
+    """Observe which variables the body of the ``with`` reads, on this thread and on threads without an observer."""
+    observer = EnvObserver()
+    with _lock:
+        _active.append(observer)
+        os.environ.__class__ = _ObservedEnviron
+    try:
+        yield observer
+    finally:
+        with _lock:
+            _active.remove(observer)
+            if not _active:
+                os.environ.__class__ = _Base

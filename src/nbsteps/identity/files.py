@@ -1,0 +1,85 @@
+"""Identity of files: those that a step declares, and whether those that it was seen to read are still the same."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from nbsteps.core.model import Part, PartKind
+from nbsteps.identity.feed import MISSING
+from nbsteps.identity.filehash import ABSENT, UNREADABLE, file_digest, file_state, same_as_detail
+from nbsteps.identity.observed import ReadObserver, listing_digest, note_read, observe_reads
+
+__all__ = ["ReadObserver", "changed", "declared_files", "note_read", "observe_reads"]
+
+
+def declared_files(patterns: Iterable[str], folder: Path) -> tuple[Part, ...]:
+    """Parts for the files that patterns match, ``**`` included; a folder stands for all files below it.
+
+    A pattern that matches nothing is a part too, so that a file's appearing counts. Names are relative to ``folder``
+    where the pattern is, with forward slashes.
+    """
+    found: dict[str, str] = {}
+    for pattern in patterns:
+        matches = _matches(os.path.expanduser(pattern), folder)  # noqa: PTH111 - globs are texts
+        found.update(matches or {_posix(pattern): ""})
+    return tuple(_declared(name, found[name]) for name in sorted(found))
+
+
+def _matches(pattern: str, folder: Path) -> dict[str, str]:
+    """Name to full path of the files a pattern matches."""
+    names = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207 - keeps names relative to the folder
+    found: dict[str, str] = {}
+    for name in names:
+        path = os.path.join(folder, name)  # noqa: PTH118 - once for each file
+        if os.path.isfile(path):  # noqa: PTH113 - once for each file
+            found[_posix(name)] = path
+        elif not glob.has_magic(pattern):
+            found.update(_matches(os.path.join(glob.escape(name), "**", "*"), folder))  # noqa: PTH118 - a pattern
+    return found
+
+
+def _posix(name: str) -> str:
+    return Path(os.path.normpath(name)).as_posix()
+
+
+def _declared(name: str, path: str) -> Part:
+    if not path:
+        return Part(PartKind.FILE, name, ABSENT, MISSING)
+    try:
+        return Part(PartKind.FILE, name, file_digest(path))
+    except FileNotFoundError:
+        return Part(PartKind.FILE, name, ABSENT, MISSING)
+    except OSError:
+        return Part(PartKind.FILE, name, UNREADABLE, "unreadable")
+
+
+def changed(parts: Iterable[Part], folder: Path) -> tuple[str, ...]:
+    """Names of observed files and folders whose content is no longer what the body read, or that came or went."""
+    return tuple(part.name for part in parts if part.kind is PartKind.FILE and not _same(part, folder))
+
+
+def _same(part: Part, folder: Path) -> bool:
+    path = os.path.join(folder, part.name)  # noqa: PTH118 - absolute names stay as they are
+    if part.name.endswith("/"):
+        return _same_listing(part, path)
+    state = file_state(path)
+    if state is None:
+        return part.digest == ABSENT
+    if same_as_detail(state, part.detail):
+        return True
+    try:
+        return file_digest(path) == part.digest
+    except OSError:
+        return part.digest == UNREADABLE
+
+
+def _same_listing(part: Part, path: str) -> bool:
+    try:
+        own = json.loads(part.detail or "{}").get("own", [])
+    except ValueError:
+        own = []
+    return listing_digest(path, own) == part.digest
