@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 from nbsteps.core.escapes import MAGIC, python_call, rewrite
 
-__all__ = ["MAGIC", "StepSource", "nested_magic", "parse", "split_cell"]
+__all__ = ["MAGIC", "PYTHON_BELOW", "StepSource", "nested_magic", "parse", "split_cell"]
 
 _STEP = "%%step"
 _OWN_SCOPE = frozenset({"timeit", "memit"})
-_PYTHON_BELOW = _OWN_SCOPE | {"time", "capture", "prun"}
+PYTHON_BELOW = _OWN_SCOPE | {"time", "capture", "prun"}
+"""Cell magics that run the Python below them in the user's namespace: names are found there, in no other's text."""
 
 
 class StepSource(NamedTuple):
@@ -140,7 +141,7 @@ def _parse_nested(text: str) -> ast.Module | None:
     head = python_call(f"%{name} {line}".rstrip())
     if name == "capture":
         head = _capture(line)
-    if name not in _PYTHON_BELOW:
+    if name not in PYTHON_BELOW:
         return _parse_python(f"{above}{head}; {MAGIC}({rest!r})")
     rewritten = f"{above}{head}\n{rewrite(rest)}"
     tree = _parse_rewritten(text, rewritten)
