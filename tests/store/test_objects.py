@@ -169,6 +169,16 @@ def test_a_folder_that_is_a_file_is_an_error_of_the_store(tmp_path: Path) -> Non
         _put(tmp_path)
 
 
+def test_what_a_dead_writer_left_is_swept_when_it_is_old(tmp_path: Path) -> None:
+    _, path = _put(tmp_path)
+    old, young = path.with_name(".old.tmp"), path.with_name(".young.tmp")
+    for unfinished in (old, young):
+        unfinished.write_bytes(b"")
+    os.utime(old, (1, 1))
+    assert Objects(tmp_path).sweep(60) == 1
+    assert sorted(entry.name for entry in path.parent.iterdir()) == [".young.tmp", path.name]
+
+
 @pytest.mark.parametrize("parts", [[], [b""], [b"a"], [b"a" * 64, b"", b"b" * 65], [b"x"] * 100])
 def test_parts_lie_on_boundaries_and_come_back(parts: list[bytes]) -> None:
     joined = memoryview(b"".join(pack(parts)))

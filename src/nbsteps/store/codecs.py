@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
 from nbsteps.core.errors import UsageError
@@ -170,6 +169,8 @@ def _discover() -> None:
     if _discovered:
         return
     _discovered.append(True)
+    from importlib.metadata import entry_points  # noqa: PLC0415 (keeps import nbsteps fast)
+
     for point in entry_points(group=GROUP):
         codec = point.load()
         register(codec() if isinstance(codec, type) else codec)

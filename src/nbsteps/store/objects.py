@@ -10,6 +10,7 @@ import mmap
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -96,6 +97,20 @@ class Objects:
         """Delete a file; one that is gone is fine, one that another process of Windows holds open stays."""
         with contextlib.suppress(FileNotFoundError, PermissionError):
             self._path(location).unlink()
+
+    def sweep(self, older: float) -> int:
+        """Delete what writers that died left behind, and return how many files that were.
+
+        Args:
+            older: seconds since a file's last change; younger ones may belong to a writer that is at work.
+        """
+        swept = 0
+        for path in (self._folder / "objects").glob("*/.*.tmp"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > older:
+                    path.unlink()
+                    swept += 1
+        return swept
 
     def _path(self, location: str) -> Path:
         if not _LOCATION.fullmatch(location):

@@ -87,6 +87,6 @@ def _pickle(value: object, keep: Callable[[pickle.PickleBuffer], bool]) -> bytes
 
 
 def _cloudpickle(value: object, keep: Callable[[pickle.PickleBuffer], bool]) -> bytes:
-    import cloudpickle  # noqa: PLC0415 (keeps import nbsteps fast)
+    from nbsteps.store import byvalue  # noqa: PLC0415 (keeps import nbsteps fast)
 
-    return bytes(cloudpickle.dumps(value, 5, buffer_callback=keep))
+    return byvalue.dumps(value, keep)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import secrets
 import sys
 import warnings
 from collections.abc import Iterable
@@ -91,7 +90,7 @@ def _load(path: Path | None) -> bytes:
         RuntimeWarning,
         stacklevel=4,
     )
-    return secrets.token_bytes(SECRET_BYTES)
+    return os.urandom(SECRET_BYTES)
 
 
 def _read(path: Path) -> bytes | None:
@@ -109,11 +108,11 @@ def _read(path: Path) -> bytes | None:
 def _create(path: Path) -> bytes:
     """Make and keep a secret. Of several processes at once one wins, and all return the winner's secret."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".secret.{os.getpid()}.{secrets.token_hex(8)}")
+    temporary = path.with_name(f".secret.{os.getpid()}.{os.urandom(8).hex()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(SECRET_BYTES))
+            file.write(os.urandom(SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())
         _publish(temporary, path)

@@ -146,6 +146,10 @@ class Values:
         if artifact.location.startswith("object:"):
             self._objects.discard(artifact.location)
 
+    def sweep(self, older: float = 3600.0) -> int:
+        """Delete unfinished files of writers that died over ``older`` seconds ago; returns how many."""
+        return self._objects.sweep(older)
+
     def _choose(self, value: object, digest: str) -> codecs.Encoded:
         """The first encoding that is exact, by the codec's word or by the digest of what it decodes to."""
         for encoded in codecs.encodings(value):
