@@ -50,7 +50,7 @@ def encode(value: Any) -> Frame | None:
             table, meta, simple = pandas_frames.encode(value)
             return _file(table, meta, simple=simple, exact=True)
         return _encode_polars(value) if root == "polars" else _encode_pyarrow(value)
-    except (RefusedError, pa.ArrowException):
+    except (RefusedError, pa.ArrowException, UnicodeEncodeError):
         return None
 
 
