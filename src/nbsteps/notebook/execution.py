@@ -73,7 +73,14 @@ def _transformed(shell: Any, text: Text) -> str:
     transformed = shell.transform_cell(given).splitlines(keepends=True)
     if len(lines) != len(transformed):
         transformed = _aligned(lines, transformed)
-    return "\n" * text.offset + "".join(transformed)
+    return _above(text) + "".join(transformed)
+
+
+def _above(text: Text) -> str:
+    """The cell's lines above the text, as comments, so that tracebacks show them where they stand."""
+    lines = text.raw.splitlines()[: text.offset]
+    lines += [""] * (text.offset - len(lines))
+    return "".join(f"# {line}\n" if line.strip() else "\n" for line in lines)
 
 
 def _aligned(lines: list[str], transformed: list[str]) -> list[str]:
