@@ -7,7 +7,6 @@ afterwards is in them alone.
 from __future__ import annotations
 
 import dataclasses
-import sys
 import types
 from collections.abc import Iterator
 from enum import Enum
@@ -85,8 +84,7 @@ def _is_code(value: object) -> bool:
 
 
 def _annotations(cls: type, visitor: Visitor) -> Iterator[str]:
-    module = sys.modules.get(cls.__module__)
-    names = vars(module) if module is not None else {}
+    names = visitor.names_of(cls.__module__)
     for name, value in dict(vars(cls).get("__annotations__") or {}).items():
         yield digest_texts("annotation", name, annotation_digest(value, names, visitor))
 

@@ -35,6 +35,9 @@ class Visitor(Protocol):
     def read(self, names: Mapping[str, object], facts: Facts, package: str) -> None:
         """Take note of the globals and modules that code reads from ``names``."""
 
+    def names_of(self, module_name: str) -> Mapping[str, object]:
+        """The globals of a module; those of the notebook for ``__main__``."""
+
     def package(self, module_name: str) -> None:
         """Take note of an installed distribution."""
 

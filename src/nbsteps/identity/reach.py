@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import sys
 import threading
 import types
 from collections.abc import Collection, Iterable, Mapping
@@ -89,6 +90,11 @@ class Walk:
         if facts.imports:
             self._modules.update(imported_names(facts.imports, package))
 
+    def names_of(self, module_name: str) -> Mapping[str, object]:
+        """The globals of a module; those of the notebook for ``__main__``."""
+        module = sys.modules.get(module_name)
+        return self._namespace if module_name == "__main__" or module is None else vars(module)
+
     def package(self, module_name: str) -> None:
         """Note an installed distribution."""
         part = package_part(module_name, self._rules.env)
@@ -107,7 +113,7 @@ class Walk:
     def ref(self, value: object) -> str:
         """Digest that stands for code: of its name where it gets a part of its own, else of what it is made of."""
         if isinstance(value, types.ModuleType):
-            self._modules.add(value.__name__)
+            self._note_module(value)
             return digest_texts("module", value.__name__)
         label = self._label(value)
         if label is None:
@@ -155,8 +161,7 @@ class Walk:
 
     def _read_module(self, module: types.ModuleType, chains: Iterable[Chain]) -> None:
         """A module counts by source or version; what is read from one of the user's counts as it is now, too."""
-        self._modules.add(module.__name__)
-        if module_origin(module) is not Origin.LOCAL:
+        if self._note_module(module) is not Origin.LOCAL:
             return
         for chain in chains:
             if chain and (module.__name__, chain) not in self._chains:
@@ -164,6 +169,18 @@ class Walk:
                 names = vars(module)
                 if chain[0] in names:
                     self.read(names, Facts({chain[0]: (chain[1:],)}, ()), "")
+
+    def _note_module(self, module: types.ModuleType) -> Origin:
+        """Make a part of a module later. One that its name no longer finds has a source that nobody can tell."""
+        name = module.__name__
+        origin = module_origin(module)
+        if origin is Origin.INSTALLED:
+            self.package(name)
+        elif origin is Origin.LOCAL:
+            self._modules.add(name)
+            if sys.modules.get(name) is not module and name not in self._rules.ignore:
+                self.uncacheable.append(f"{name}: not the module that an import of that name gives")
+        return origin
 
     def _label(self, value: object) -> str | None:
         """The name under which code gets a part of its own: one that finds this very object."""
