@@ -169,7 +169,7 @@ FRAMES: dict[str, tuple[Callable[[], Any], str]] = {
     "another byte order": (lambda: _frame(a=np.arange(3).astype(">i4")), "pickle"),
     "fixed offset": (lambda: _frame(t=_times(tz=dt.timezone(dt.timedelta(hours=2)))), "pickle"),
     "attrs with a frame": (lambda: _with_attrs(_mixed(), other=_mixed()), "pickle"),
-    "lone surrogates as a name": (lambda: pd.DataFrame({"\ud800": [1]}), "pickle"),
+    "lone surrogates as a name": (lambda: pd.DataFrame([[1]], columns=pd.Index(["\ud800"], dtype=object)), "pickle"),
     "lone surrogates": (lambda: _frame(a=pd.Series(["\ud800"], dtype=object)), "pickle"),
     # series and indexes
     "series": (lambda: _mixed()["f"], "arrow"),
