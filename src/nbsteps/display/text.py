@@ -1,0 +1,194 @@
+"""Plans, standings, reasons and results as plain text: what a terminal, a log and a cell without a front end show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from nbsteps.core.decide import Action, Decision
+from nbsteps.core.errors import Problem
+from nbsteps.core.graph import Graph
+from nbsteps.core.model import Result, RunResult, StepRun
+from nbsteps.core.plan import Plan
+from nbsteps.core.reasons import Reason, ReasonKind
+from nbsteps.core.states import StepState
+from nbsteps.display.diff import unified
+from nbsteps.display.standing import SIGNS, STALE, WORDS, shown_state, shown_word
+from nbsteps.display.wording import count, duration, indent, moment, one_line, plain, size, table
+
+__all__ = [
+    "duration",
+    "plan_lines",
+    "problem_lines",
+    "ran_note",
+    "restored_note",
+    "run_lines",
+    "size",
+    "status_lines",
+    "why_text",
+]
+
+EMPTY: Final = "No steps yet"
+
+_SOURCE: Final = frozenset({ReasonKind.CODE, ReasonKind.HELPER, ReasonKind.MODULE})
+_RAN: Final = "ran"
+_RESTORED: Final = "restored"
+
+
+def problem_lines(problems: Iterable[Problem]) -> str:
+    """Each problem with its mend, in the order given, errors and warnings told apart by their first word."""
+    return "\n".join(f"{problem.severity}: {plain(str(problem))}" for problem in problems)
+
+
+def plan_lines(plan: Plan, graph: Graph) -> str:
+    """A forecast: one line that sums it up, then a table of steps and of the context cells that they need."""
+    if not plan.decisions:
+        return EMPTY
+    needed: dict[str, list[str]] = {}
+    for label, step in plan.contexts.items():
+        needed.setdefault(step, []).append(label)
+    rows = [("step", "decision", "reasons")]
+    for name in (name for name in graph.steps if name in plan.decisions):
+        rows += [(label, str(Action.CONTEXT), f"needed by {name}") for label in needed.get(name, ())]
+        decision = plan.decisions[name]
+        rows.append((name, str(decision.action), _with_time(decision)))
+    return "\n".join((_forecast(plan), "", *table(rows)))
+
+
+def _forecast(plan: Plan) -> str:
+    actions = Counter(decision.action for decision in plan.decisions.values())
+    saying = f"{actions[Action.RUN]} of {count(len(plan.decisions), 'step')} would run"
+    others = ((Action.MAY_RUN, "may run"), (Action.RESTORE, "would be restored"), (Action.SKIP, "cannot run"))
+    return ", ".join([saying, *(f"{actions[action]} {words}" for action, words in others if actions[action])])
+
+
+def _with_time(decision: Decision) -> str:
+    """The reasons, and how long the body took the last time: expected or spared."""
+    result = decision.result
+    if result is None:
+        return decision.text
+    if decision.action is Action.RESTORE:
+        return f"unchanged, spares {duration(result.duration)}"
+    return f"{decision.text}, ~{duration(result.duration)}"
+
+
+def status_lines(rows: Iterable[tuple[str, StepState, Decision, Result | None]]) -> str:
+    """Every step as it stands: a line that sums it up, then mark, state, duration of the last success, reasons."""
+    found = list(rows)
+    if not found:
+        return EMPTY
+    lines = [("", "step", "state", "took", "reasons")]
+    for name, state, decision, result in found:
+        sign = SIGNS[shown_state(state, decision)]
+        took = "" if result is None else duration(result.duration)
+        lines.append((sign, name, shown_word(state, decision), took, decision.text))
+    return "\n".join((_badge(found), "", *table(lines)))
+
+
+def _badge(rows: list[tuple[str, StepState, Decision, Result | None]]) -> str:
+    shown = Counter(shown_state(state, decision) for _, state, decision, _ in rows)
+    head = count(len(rows), "step")
+    if shown[StepState.CACHED] == len(rows):
+        return f"{head}, up to date"
+    if shown[StepState.PENDING] == len(rows):
+        return f"{head}, no run yet"
+    order = (StepState.FAILED, StepState.CRASHED, StepState.WAITING, STALE, *WORDS)
+    words = [f"{shown[state]} {WORDS[state].lower()}" for state in dict.fromkeys(order) if shown[state]]
+    return f"{head}: {', '.join(words)}"
+
+
+_RUN_WORDS: Final[Mapping[StepState, str]] = {StepState.SUCCEEDED: _RAN, StepState.CACHED: _RESTORED}
+
+
+def run_lines(result: RunResult) -> str:
+    """A finished run: one line of counts and times, then the steps that went wrong, each with error and hint."""
+    if not result.steps:
+        return EMPTY
+    steps = result.steps.values()
+    states = Counter(step.state for step in steps)
+    always = (StepState.SUCCEEDED, StepState.CACHED, StepState.FAILED)
+    others = [state for state in StepState if state not in always and states[state]]
+    counts = ", ".join(f"{states[state]} {_run_word(state)}" for state in (*always, *others))
+    line = f"{count(len(steps), 'step')}: {counts}"
+    if result.run.ended_at is not None:
+        line += f" in {duration(result.run.ended_at - result.run.started_at)}"
+    spared = sum(step.time_saved for step in steps)
+    if states[StepState.CACHED]:
+        line += f", spared {duration(spared)}"
+    return "\n".join((line, *(_trouble(step) for step in steps if step.state in _TROUBLE)))
+
+
+_TROUBLE: Final = frozenset({StepState.FAILED, StepState.CRASHED, StepState.UPSTREAM_FAILED, StepState.CANCELLED})
+
+
+def _run_word(state: StepState) -> str:
+    return _RUN_WORDS.get(state, WORDS[state].lower())
+
+
+def _trouble(step: StepRun) -> str:
+    """A step that went wrong: state, then the error in full, then the mend."""
+    failure = step.failure
+    said = step.reason if failure is None else f"{failure.error_type}: {failure.message}".removesuffix(": ")
+    first, *more = plain(said).strip().split("\n")
+    head = f"  {SIGNS[step.state]} {plain(step.step)} {WORDS[step.state].lower()}"
+    lines = [f"{head}: {first}" if first else head, *(f"    {line}".rstrip() for line in more)]
+    if failure is not None and failure.hint:
+        lines.append(indent(plain(failure.hint)))
+    return "\n".join(lines)
+
+
+_WOULD: Final = {
+    Action.RUN: "would run",
+    Action.MAY_RUN: "may run",
+    Action.RESTORE: "would be restored",
+    Action.CONTEXT: "would be executed",
+    Action.SKIP: "cannot run",
+}
+
+
+def why_text(step: str, decision: Decision) -> str:
+    """Every reason of one step's decision with old and new side: source as a diff, values as ``old -> new``."""
+    head = f"{plain(step)} {_WOULD[decision.action]}"
+    sections = [f"{head}: {one_line(decision.text)}" if decision.reasons else f"{head}: unchanged"]
+    details = (_detail(reason) for reason in decision.reasons)
+    sections += [detail for detail in details if detail]
+    if decision.result is not None:
+        sections.append(_origin(decision.result))
+    return "\n\n".join(sections)
+
+
+def _detail(reason: Reason) -> str:
+    """What a reason says beyond its one line; ``""`` where that is all."""
+    if reason.kind in _SOURCE:
+        changed = unified(reason.before, reason.after)
+        return f"{plain(str(reason))}\n{indent(changed)}" if changed else ""
+    if reason.inline or reason.before == reason.after:
+        return ""
+    before, after = plain(reason.before) or "none", plain(reason.after) or "none"
+    if "\n" in before or "\n" in after:
+        return f"{plain(str(reason))}\n{indent(unified(before, after))}"
+    return f"{plain(str(reason))}: {before} -> {after}"
+
+
+def _origin(result: Result) -> str:
+    lines = [f"last computed {moment(result.ended_at)}, took {duration(result.duration)}"]
+    for name, artifact in result.outputs.items():
+        what = artifact.summary or artifact.type
+        lines.append(f"  {plain(name)}: {one_line(what)}, {size(artifact.bytes)}")
+    return "\n".join(lines)
+
+
+def restored_note(result: Result, now: float) -> str:  # noqa: ARG001 - callers hand in their clock, for an age
+    """The line above replayed output; when it was computed is given in local time."""
+    spared = duration(result.duration)
+    return f"{_RESTORED} {plain(result.step)} from {moment(result.ended_at)}, spared {spared}"
+
+
+def ran_note(step: StepRun) -> str:
+    """The line below the output of a body that ran."""
+    took = ""
+    if step.started_at is not None and step.ended_at is not None:
+        took = f" in {duration(step.ended_at - step.started_at)}"
+    why = ", ".join(step.reasons) or step.reason
+    return f"{_RAN} {plain(step.step)}{took}" + (f": {one_line(why)}" if why else "")
