@@ -31,7 +31,10 @@ SAME = {
     "function docstring changed": ("def f():\n    'a'\n    return 1", "def f():\n    'b'\n    return 1"),
     "async docstring": ("async def f():\n    return 1", "async def f():\n    'doc'\n    return 1"),
     "class docstring": ("class C:\n    x = 1", "class C:\n    'doc'\n    x = 1"),
-    "nested docstring": ("class C:\n    def f(s): return 1", "class C:\n    def f(s):\n        'doc'\n        return 1"),
+    "nested docstring": (
+        "class C:\n    def f(s): return 1",
+        "class C:\n    def f(s):\n        'doc'\n        return 1",
+    ),
     "module docstring": ("a = 1", "'doc'\na = 1"),
     "semicolon between": ("a = 1; b = 2", "a = 1\nb = 2"),
     "semicolon after an assignment": ("a = 1", "a = 1;"),

@@ -59,6 +59,24 @@ def check(before: str, after: str, expect: str, reads: str = "f") -> None:
     assert ("changed" if changed(before, after, reads) else "same") == expect
 
 
+WRAPPED = """
+import functools
+def d(g):
+    @functools.wraps(g)
+    def w(): return {}
+    return w
+@d
+def f(): return {}
+"""
+WITH_ARGUMENT = """
+def d(n):
+    def e(g):
+        def w(): return g() * n
+        return w
+    return e
+@d({})
+def f(): return 1
+"""
 SAME = {
     "comment": ("def f(x): return x", "def f(x):\n    # the same\n    return x"),
     "docstring": ("def f(x): return x", "def f(x):\n    'doc'\n    return x"),
@@ -68,9 +86,15 @@ SAME = {
     "global that is not read": ("K = 1\ndef f(): pass", "K = 2\ndef f(): pass"),
     "local of the same name": ("K = 1\ndef f():\n    K = 0\n    return K", "K = 2\ndef f():\n    K = 0\n    return K"),
     "attribute of the same name": ("K = 1\ndef f(x): return x.K", "K = 2\ndef f(x): return x.K"),
-    "global that is only written": ("K = 1\ndef f():\n    global K\n    K = 0", "K = 2\ndef f():\n    global K\n    K = 0"),
+    "global that is only written": (
+        "K = 1\ndef f():\n    global K\n    K = 0",
+        "K = 2\ndef f():\n    global K\n    K = 0",
+    ),
     "comment in a class": ("class f:\n    x = 1", "class f:\n    # one\n    x = 1"),
-    "docstring of a method": ("class f:\n    def m(s): return 1", "class f:\n    def m(s):\n        'doc'\n        return 1"),
+    "docstring of a method": (
+        "class f:\n    def m(s): return 1",
+        "class f:\n    def m(s):\n        'doc'\n        return 1",
+    ),
     "comment in a decorator": (
         "def d(g):\n    def w(): return g()\n    return w\n@d\ndef f(): return 1",
         "def d(g):\n    # wraps\n    def w(): return g()\n    return w\n@d\ndef f(): return 1",
@@ -120,16 +144,16 @@ CHANGED = {
         "def d(g):\n    def w(): return g()\n    return w\n@d\ndef f(): return 2",
     ),
     "decorator with wraps": (
-        "import functools\ndef d(g):\n    @functools.wraps(g)\n    def w(): return g()\n    return w\n@d\ndef f(): return 1",
-        "import functools\ndef d(g):\n    @functools.wraps(g)\n    def w(): return g() + 1\n    return w\n@d\ndef f(): return 1",
+        WRAPPED.format("g()", 1),
+        WRAPPED.format("g() + 1", 1),
     ),
     "function under wraps": (
-        "import functools\ndef d(g):\n    @functools.wraps(g)\n    def w(): return g()\n    return w\n@d\ndef f(): return 1",
-        "import functools\ndef d(g):\n    @functools.wraps(g)\n    def w(): return g()\n    return w\n@d\ndef f(): return 2",
+        WRAPPED.format("g()", 1),
+        WRAPPED.format("g()", 2),
     ),
     "argument of a decorator": (
-        "def d(n):\n    def e(g):\n        def w(): return g() * n\n        return w\n    return e\n@d(1)\ndef f(): return 1",
-        "def d(n):\n    def e(g):\n        def w(): return g() * n\n        return w\n    return e\n@d(2)\ndef f(): return 1",
+        WITH_ARGUMENT.format(1),
+        WITH_ARGUMENT.format(2),
     ),
     "constant behind a decorator": (
         "K = 1\ndef d(g):\n    def w(): return g() + K\n    return w\n@d\ndef f(): return 1",
@@ -341,7 +365,11 @@ def test_parts_say_what_they_stand_for() -> None:
         PartKind.HELPER,
         "def f(x):\n    return np.sin(x) * K",
     )
-    assert (part(found, "K").kind, part(found, "K").role, part(found, "K").detail) == (PartKind.VALUE, "constant", "int 3")
+    assert (part(found, "K").kind, part(found, "K").role, part(found, "K").detail) == (
+        PartKind.VALUE,
+        "constant",
+        "int 3",
+    )
     assert part(found, "P").role == "parameter"
     assert part(found, "numpy").kind == PartKind.PACKAGE
     assert part(found, "absent").detail == "missing"
@@ -393,7 +421,7 @@ def test_a_constant_with_no_content_behind_a_helper_is_named_itself() -> None:
 
 
 def test_what_the_shell_put_into_the_names_does_not_count() -> None:
-    from IPython.core.autocall import ExitAutocall  # noqa: PLC0415 - this test's subject
+    from IPython.core.autocall import ExitAutocall
 
     assert close({"__name__": "__main__", "exit": ExitAutocall()}, "exit") == Closure()
 

@@ -89,43 +89,155 @@ PACKAGE = {
 SPACE = {"space/one.py": "import space.two\n", "space/two.py": "X = 1\n"}
 CASES: dict[str, tuple[dict[str, str], dict[str, str], str, str, str, str]] = {
     # name: files, edits, context cell, reads, body, parts that change
-    "comment": (UTIL, {"util.py": "# new\nK = 1\ndef f(): return K\ndef g(): return 2\n"}, "import util", "util", "", ""),
-    "docstrings": (UTIL, {"util.py": "'doc'\nK = 1\ndef f():\n    'doc'\n    return K\ndef g(): return 2\n"}, "import util", "util", "", ""),
-    "function": (UTIL, {"util.py": "K = 1\ndef f(): return K\ndef g(): return 3\n"}, "import util", "util", "", "module util"),
-    "constant": (UTIL, {"util.py": "K = 2\ndef f(): return K\ndef g(): return 2\n"}, "import util", "util", "", "module util"),
+    "comment": (
+        UTIL,
+        {"util.py": "# new\nK = 1\ndef f(): return K\ndef g(): return 2\n"},
+        "import util",
+        "util",
+        "",
+        "",
+    ),
+    "docstrings": (
+        UTIL,
+        {"util.py": "'doc'\nK = 1\ndef f():\n    'doc'\n    return K\ndef g(): return 2\n"},
+        "import util",
+        "util",
+        "",
+        "",
+    ),
+    "function": (
+        UTIL,
+        {"util.py": "K = 1\ndef f(): return K\ndef g(): return 3\n"},
+        "import util",
+        "util",
+        "",
+        "module util",
+    ),
+    "constant": (
+        UTIL,
+        {"util.py": "K = 2\ndef f(): return K\ndef g(): return 2\n"},
+        "import util",
+        "util",
+        "",
+        "module util",
+    ),
     "constant behind a function that the body calls": (
-        UTIL, {"util.py": "K = 2\ndef f(): return K\ndef g(): return 2\n"}, "import util", "util", "util.f()",
+        UTIL,
+        {"util.py": "K = 2\ndef f(): return K\ndef g(): return 2\n"},
+        "import util",
+        "util",
+        "util.f()",
         "module util, value util.K",
     ),
-    "function by name": (UTIL, {"util.py": "K = 1\ndef f(): return -K\ndef g(): return 2\n"}, "from util import f", "f", "", "helper f"),
+    "function by name": (
+        UTIL,
+        {"util.py": "K = 1\ndef f(): return -K\ndef g(): return 2\n"},
+        "from util import f",
+        "f",
+        "",
+        "helper f",
+    ),
     "constant behind a function by name": (
-        UTIL, {"util.py": "K = 2\ndef f(): return K\ndef g(): return 2\n"}, "from util import f", "f", "", "value util.K",
+        UTIL,
+        {"util.py": "K = 2\ndef f(): return K\ndef g(): return 2\n"},
+        "from util import f",
+        "f",
+        "",
+        "value util.K",
     ),
     "unused function beside one by name": (
-        UTIL, {"util.py": "K = 1\ndef f(): return K\ndef g(): return 3\n"}, "from util import f", "f", "", "",
+        UTIL,
+        {"util.py": "K = 1\ndef f(): return K\ndef g(): return 3\n"},
+        "from util import f",
+        "f",
+        "",
+        "",
     ),
     "import in the body": (UTIL, {"util.py": "K = 2\ndef f(): return K\n"}, "", "", "import util", "module util"),
-    "import from in the body": (UTIL, {"util.py": "K = 2\ndef f(): return K\n"}, "", "", "from util import f", "module util"),
+    "import from in the body": (
+        UTIL,
+        {"util.py": "K = 2\ndef f(): return K\n"},
+        "",
+        "",
+        "from util import f",
+        "module util",
+    ),
     "import in a helper": (
-        UTIL, {"util.py": "K = 2\ndef f(): return K\n"}, "def h():\n    import util\n    return util.f()", "h", "", "module util",
+        UTIL,
+        {"util.py": "K = 2\ndef f(): return K\n"},
+        "def h():\n    import util\n    return util.f()",
+        "h",
+        "",
+        "module util",
     ),
-    "import behind a module": ({**UTIL, "top.py": "import util\n"}, {"util.py": "K = 2\n"}, "import top", "top", "", "module util"),
+    "import behind a module": (
+        {**UTIL, "top.py": "import util\n"},
+        {"util.py": "K = 2\n"},
+        "import top",
+        "top",
+        "",
+        "module util",
+    ),
     "import in a function behind a module": (
-        {**UTIL, "top.py": "def f():\n    import util\n"}, {"util.py": "K = 2\n"}, "import top", "top", "", "module util",
+        {**UTIL, "top.py": "def f():\n    import util\n"},
+        {"util.py": "K = 2\n"},
+        "import top",
+        "top",
+        "",
+        "module util",
     ),
-    "star import": ({**UTIL, "top.py": "from util import *\n"}, {"util.py": "K = 2\n"}, "import top", "top", "", "module util"),
+    "star import": (
+        {**UTIL, "top.py": "from util import *\n"},
+        {"util.py": "K = 2\n"},
+        "import top",
+        "top",
+        "",
+        "module util",
+    ),
     "relative import": (PACKAGE, {"pkg/b.py": "X = 2\n"}, "import pkg.a", "pkg", "import pkg.a", "module pkg.b"),
-    "relative import from a submodule": (PACKAGE, {"pkg/sub/c.py": "thing = 2\n"}, "import pkg.a", "pkg", "import pkg.a", "module pkg.sub.c"),
-    "package above": (PACKAGE, {"pkg/__init__.py": "Z = 2\n"}, "from pkg import a", "a", "", "module pkg"),
-    "package above, further up": (PACKAGE, {"pkg/sub/__init__.py": "Z = 2\n"}, "from pkg import a", "a", "", "module pkg.sub"),
-    "module that nobody imports": (PACKAGE, {"pkg/other.py": "Y = 2\n"}, "from pkg import a", "a", "", ""),
-    "namespace package": (SPACE, {"space/two.py": "X = 2\n"}, "import space.one", "space", "import space.one", "module space.two"),
-    "module that appears": ({"top.py": "try:\n    import maybe\nexcept ImportError: pass\n"}, {"maybe.py": "X = 1\n"}, "import top", "top", "", "module maybe"),
-    "class by name": (
-        {"util.py": "class C:\n    def m(self): return 1\n"}, {"util.py": "class C:\n    def m(self): return 2\n"},
-        "from util import C\nx = C()", "x", "", "helper util.C",
+    "relative import from a submodule": (
+        PACKAGE,
+        {"pkg/sub/c.py": "thing = 2\n"},
+        "import pkg.a",
+        "pkg",
+        "import pkg.a",
+        "module pkg.sub.c",
     ),
-}  # fmt: skip
+    "package above": (PACKAGE, {"pkg/__init__.py": "Z = 2\n"}, "from pkg import a", "a", "", "module pkg"),
+    "package above, further up": (
+        PACKAGE,
+        {"pkg/sub/__init__.py": "Z = 2\n"},
+        "from pkg import a",
+        "a",
+        "",
+        "module pkg.sub",
+    ),
+    "module that nobody imports": (PACKAGE, {"pkg/other.py": "Y = 2\n"}, "from pkg import a", "a", "", ""),
+    "namespace package": (
+        SPACE,
+        {"space/two.py": "X = 2\n"},
+        "import space.one",
+        "space",
+        "import space.one",
+        "module space.two",
+    ),
+    "module that appears": (
+        {"top.py": "try:\n    import maybe\nexcept ImportError: pass\n"},
+        {"maybe.py": "X = 1\n"},
+        "import top",
+        "top",
+        "",
+        "module maybe",
+    ),
+    "class by name": (
+        {"util.py": "class C:\n    def m(self): return 1\n"},
+        {"util.py": "class C:\n    def m(self): return 2\n"},
+        "from util import C\nx = C()",
+        "x",
+        "",
+        "helper util.C",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -264,20 +376,20 @@ def test_versions_can_be_left_out() -> None:
 )
 def test_distributions_are_found(module: str, name: str) -> None:
     pytest.importorskip(module)
-    from importlib.metadata import version  # noqa: PLC0415 - this test's oracle
+    from importlib.metadata import version
 
     assert distribution(module) == (name, version(name))
 
 
 def test_a_package_upgraded_after_its_import_counts_by_what_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    import xxhash  # noqa: PLC0415 - this test's subject
+    import xxhash
 
     monkeypatch.setattr(xxhash, "__version__", "0.1", raising=False)
     assert distributions._find("xxhash").version.startswith("0.1 (metadata: ")
 
 
 def test_installed_modules_are_no_source() -> None:
-    import numpy.linalg  # noqa: PLC0415 - this test's subject
+    import numpy.linalg
 
     found = module_parts([numpy.linalg.__name__, "pathlib"], "minor")
     assert [part.name for part in found.parts] == ["numpy"]

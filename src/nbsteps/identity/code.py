@@ -94,7 +94,7 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
     walk = Walk(namespace, Rules(stop, ignore, parameters, context.env))
     walk.run(follow, facts)
     walk.reached.update(reached)
-    return Closure(walk.parts(), frozenset(walk.reached), tuple(sorted(walk.uncacheable)), tuple(walk.warnings))
+    return Closure(walk.parts(), frozenset(walk.reached), tuple(sorted(set(walk.uncacheable))), tuple(walk.warnings))
 
 
 _NOTHING: Final = Closure()

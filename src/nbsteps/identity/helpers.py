@@ -182,9 +182,10 @@ def _descriptor(value: Any, visitor: Visitor) -> str:
 def _ufunc(value: Any, visitor: Visitor) -> str:
     """A numpy ufunc by its name, where a module holds it; one made from a Python function hides what it does."""
     for module in ("numpy", "scipy.special"):
-        if resolve(module, value.__name__) is value:
+        name = str(value.__name__)
+        if resolve(module, name) is value:
             visitor.package(module)
-            return digest_texts("ufunc", module, value.__name__)
+            return digest_texts("ufunc", module, name)
     raise UndigestibleError("numpy.ufunc", "", "made from a function that it does not give away")
 
 

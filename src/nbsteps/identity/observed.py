@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.counted import Counting
 from nbsteps.identity.feed import digest_texts, digest_unordered
-from nbsteps.identity.filehash import ABSENT, FileState, file_state, stated
+from nbsteps.identity.filehash import ABSENT, OWN, FileState, file_state, stated
 from nbsteps.identity.places import Origin, file_origin
 
 _UNSETTLED: Final = digest_texts("changed while it was read")
@@ -30,7 +30,6 @@ _DEEPEST: Final = 12
 _active: list[ReadObserver] = []
 _lock = threading.Lock()
 _hook_installed = False
-_busy = threading.local()
 
 
 class ReadObserver:
@@ -101,10 +100,13 @@ def _relative(path: str, folder: Path, roots: Iterable[Path]) -> str:
 
 def _names(path: str) -> frozenset[str]:
     """What a folder holds, without what notebooks and tools put beside the data."""
+    before, OWN.active = OWN.active, True
     try:
         entries = os.listdir(path)  # noqa: PTH208 - names only
     except OSError:
         return frozenset({"\0"})
+    finally:
+        OWN.active = before
     return frozenset(
         name for name in entries if not name.startswith((".", "__pycache__")) and not name.endswith(".ipynb")
     )
@@ -157,15 +159,15 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     if not _active:
         return
     handler = _HANDLERS.get(event)
-    if handler is None or getattr(_busy, "now", False):
+    if handler is None or OWN.active:
         return
-    _busy.now = True
+    OWN.active = True
     try:
         handler(args)
     except Exception:  # noqa: BLE001, S110 - an unheard-of argument must not break the user's call
         pass
     finally:
-        _busy.now = False
+        OWN.active = False
 
 
 def _deliver(note: Callable[[ReadObserver, str], None], path: Any) -> None:
