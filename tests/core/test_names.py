@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import builtins
 import contextlib
+import dataclasses
+import difflib
+import enum
+import inspect
+import symtable
 import sys
+import textwrap
 from dataclasses import fields
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbsteps.core.names import Names, analyse
+from nbsteps.core.scopes import function_uses
 
 BUILTINS = frozenset(dir(builtins))
 
@@ -235,6 +244,8 @@ def test_what_statements_read(source: str, expect: str) -> None:
         ("def f():\n x = 1\n class C:\n  y = x\n  def g(self): return x + y\n return C", "y"),
         ("def f():\n class C:\n  x = x\n return C", "x"),
         ("class C:\n import m\n y = m.z", ""),
+        ("class C:\n class D: pass\n class E(D, k=x): pass", "x"),
+        ("class C:\n if c:\n  def f(self): return x\n y = f", "c f x"),
     ],
 )  # fmt: skip
 def test_what_scopes_read(source: str, expect: str) -> None:
@@ -555,3 +566,21 @@ def test_fields_agree_with_each_other(source: str) -> None:
     assert names.definite <= names.writes
     assert set(names.assigned) <= names.writes
     assert names.defs <= names.writes
+
+
+def globals_by_python(table: symtable.SymbolTable) -> set[str]:
+    """Global names that a scope and those in it refer to, as the compiler sees it."""
+    own = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+    return own.union(*(globals_by_python(child) for child in table.get_children()))
+
+
+@pytest.mark.parametrize("module", [argparse, dataclasses, difflib, enum, inspect, textwrap], ids=lambda m: m.__name__)
+def test_functions_read_what_the_compiler_says(module: ModuleType) -> None:
+    source = inspect.getsource(module)
+    scopes = {(t.get_lineno(), t.get_name()): t for t in symtable.symtable(source, "<module>", "exec").get_children()}
+    functions = [
+        node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and not node.decorator_list
+    ]
+    assert functions
+    for node in functions:
+        assert function_uses(node).reads == globals_by_python(scopes[node.lineno, node.name])

@@ -67,15 +67,21 @@ def comprehension_uses(node: syntax.Comprehension) -> tuple[Uses, set[str]]:
     return scope.uses(), scope.walrus
 
 
+def class_header(node: ast.ClassDef) -> Uses:
+    """What the bases, keywords and type parameters of a class statement use; they belong to the scope around it."""
+    names, bounds = syntax.type_parameters(node)
+    header = Scope()
+    header.collect([*bounds, *node.bases, *node.keywords])
+    return header.uses(names)
+
+
 def class_uses(node: ast.ClassDef) -> tuple[Uses, Uses]:
-    """What a class statement uses when it is executed (decorators apart), and what its methods use when called.
+    """What a class body uses when it is executed, and what its methods use when they are called.
 
     A name that the class has not bound for sure is looked up outside it; functions in it never see its names.
     """
-    header = Scope()
-    names, bounds = syntax.type_parameters(node)
-    header.collect([*bounds, *node.bases, *node.keywords])
-    now, later, bound, declared = header.uses(names), NOTHING, set[str](), set[str]()
+    names, _ = syntax.type_parameters(node)
+    now, later, bound, declared = NOTHING, NOTHING, set[str](), set[str]()
     for statement in node.body:
         scope = Scope(class_body=True)
         scope.globals = declared
@@ -203,6 +209,7 @@ def _comprehension(scope: Scope, node: syntax.Comprehension) -> bool:
 def _class(scope: Scope, node: ast.ClassDef) -> bool:
     scope.stores.add(node.name)
     scope.collect(node.decorator_list)
+    scope.loads |= class_header(node).reads
     now, later = class_uses(node)
     scope.add(now)
     scope.add_body(later)

@@ -14,7 +14,7 @@ from typing import Any
 from nbsteps.core import syntax
 from nbsteps.core.flow import Flow
 from nbsteps.core.ledger import Path, State, join
-from nbsteps.core.scopes import Scope, alias_uses, class_uses, function_uses, merge
+from nbsteps.core.scopes import Scope, alias_uses, class_header, class_uses, function_uses, merge
 
 
 class _Loop:
@@ -63,6 +63,7 @@ def _function(walk: Statements, node: ast.FunctionDef | ast.AsyncFunctionDef) ->
 
 def _class(walk: Statements, node: ast.ClassDef) -> None:
     walk.expressions(node.decorator_list)
+    walk.use_now(class_header(node))
     now, later = class_uses(node)
     walk.use_now(now)
     walk.store(node.name)
