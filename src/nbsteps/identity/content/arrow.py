@@ -48,6 +48,9 @@ def column_parts(kind: Any, chunks: Chunks, *, decode: bool = False) -> Iterator
     if pa.types.is_run_end_encoded(kind):
         chunks = [pc.run_end_decode(chunk) for chunk in chunks]
         kind = kind.value_type
+    if _view(kind):  # many kernels do not take views
+        kind = pa.large_binary()
+        chunks = [chunk.cast(kind) for chunk in chunks]
     chunks = [chunk for chunk in chunks if len(chunk)]
     yield b"%x;" % sum(map(len, chunks))
     if not chunks or pa.types.is_null(kind):
@@ -111,7 +114,7 @@ def _has_fixed_width(kind: Any) -> bool:
 
 
 def _is_binary(kind: Any) -> bool:
-    return bool(pa.types.is_large_binary(kind) or pa.types.is_large_string(kind) or _small(kind) or _view(kind))
+    return bool(pa.types.is_large_binary(kind) or pa.types.is_large_string(kind) or _small(kind))
 
 
 def _small(kind: Any) -> bool:
@@ -124,8 +127,6 @@ def _view(kind: Any) -> bool:
 
 def _binary(kind: Any, chunks: Chunks) -> Iterator[Part]:
     """Lengths and bytes: the same for every width of offsets, which is part of the type."""
-    if _view(kind):
-        chunks = [chunk.cast(pa.large_binary()) for chunk in chunks]
     width = np.dtype(np.int32 if _small(kind) else np.int64)
     spans = [_offsets(chunk, width) for chunk in chunks]
     yield _stream(np.diff(span).astype(np.int64, copy=False).view(np.uint8) for span in spans)
@@ -195,7 +196,9 @@ def _array(value: Any) -> Iterator[Part]:
 
 def _scalar(value: Any) -> Iterator[Part]:
     yield type_bytes(value.type)
-    if isinstance(value, pa.UnionScalar):
+    if not value.is_valid:
+        yield b"-"
+    elif isinstance(value, pa.UnionScalar):
         yield (ATTRIBUTE, "value", value.value)
     else:
         yield from column_parts(value.type, [pa.array([value], type=value.type)])

@@ -6,12 +6,13 @@ import array
 import datetime as dt
 import decimal
 import fractions
+import itertools
 import pathlib
 import struct
 import types
 import uuid
 import zoneinfo
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from xxhash import xxh3_128_digest
@@ -131,29 +132,25 @@ for _path in (pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.PosixPath,
 def items(values: Sequence[Any]) -> Iterator[Part]:
     """The parts of a sequence's items, behind their count."""
     yield b"%x;" % len(values)
+    yield from _items(values, range(len(values)))
+
+
+def _items(values: Sequence[Any], labels: Iterable[Any]) -> Iterator[Part]:
     packed = bulk.pack(values)
     if packed is not None:
         yield b"*"
         yield from packed
         return
-    for position, value in enumerate(values):
+    for label, value in zip(labels, values, strict=True):
         leaf = LEAVES.get(type(value))
-        yield (ITEM, position, value) if leaf is None else leaf(value)
+        yield (ITEM, label, value) if leaf is None else leaf(value)
 
 
 def mapping(value: Any) -> Iterator[Part]:
     """The parts of a mapping in its own order: all keys, then all values."""
     keys = list(value)
     yield from items(keys)
-    values = list(value.values())
-    packed = bulk.pack(values)
-    if packed is not None:
-        yield b"*"
-        yield from packed
-        return
-    for key, item in zip(keys, values, strict=True):
-        leaf = LEAVES.get(type(item))
-        yield (ITEM, key, item) if leaf is None else leaf(item)
+    yield from _items(list(value.values()), keys)
 
 
 def members(values: Collection[Any]) -> Iterator[Part]:
@@ -204,16 +201,16 @@ HANDLERS.update(
     }
 )
 
-_FLAT_TAGS: Final[dict[type, bytes]] = {list: b"(list;", tuple: b"(tuple;"}
+_FLAT_TAGS: Final[dict[type, bytes]] = {list: b"(list;", tuple: b"(tuple;", dict: b"(dict;"}
 
 
 def flat(value: Any) -> bytes | None:
-    """Digest of a short list or tuple of leaves, by the same bytes as the long way; None for anything else."""
+    """Digest of a short list, tuple or dict of leaves, by the same bytes as the long way; None for anything else."""
     tag = _FLAT_TAGS.get(type(value))
     if tag is None or len(value) >= bulk.LEAST:
         return None
     encoded = [tag, b"%x;" % len(value)]
-    for item in value:
+    for item in itertools.chain(value, value.values()) if tag == b"(dict;" else value:
         leaf = LEAVES.get(type(item))
         if leaf is None:
             return None

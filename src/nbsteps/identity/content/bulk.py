@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
-from nbsteps.identity.content.registry import LEAVES
+from nbsteps.identity.content.registry import LEAVES, find
 
 LEAST: Final = 16
 """Shorter sequences go value by value: that is as fast."""
@@ -46,39 +46,52 @@ def _nones(_values: Sequence[None]) -> Iterator[Any]:
     yield b""
 
 
-_PACKERS: Final[dict[type, tuple[int, Callable[[Any], Iterator[Any]]]]] = {
-    str: (1, _strings),
-    int: (2, _integers),
-    float: (3, _floats),
-    bool: (4, _booleans),
-    type(None): (5, _nones),
+_PACKERS: Final[dict[type, tuple[bytes, Callable[[Any], Iterator[Any]]]]] = {
+    str: (b"s", _strings),
+    int: (b"i", _integers),
+    float: (b"f", _floats),
+    bool: (b"b", _booleans),
+    type(None): (b"n", _nones),
 }
-_NUMBERS: Final = {kind: number for kind, (number, _packer) in _PACKERS.items()}
+_MOST_KINDS: Final = 256
 
 
 def pack(values: Sequence[Any]) -> Iterator[Any] | None:
-    """Buffers that tell a long sequence of plain values; None if it is short or holds anything else.
+    """Buffers that tell a long sequence of leaves; None if it is short or holds anything else.
 
     Types are compared exactly: a subclass of ``str`` is no string here.
     """
-    if len(values) < LEAST or type(values[0]) not in _PACKERS or type(values[-1]) not in _PACKERS:
+    if len(values) < LEAST or not _is_leaf(type(values[0])) or not _is_leaf(type(values[-1])):
         return None
-    kinds = set(map(type, values))
-    if not kinds <= _PACKERS.keys():
+    kinds = list(dict.fromkeys(map(type, values)))
+    if len(kinds) > _MOST_KINDS or not all(map(_is_leaf, kinds)):
         return None
     return _packed(values, kinds)
 
 
-def _packed(values: Sequence[Any], kinds: set[type]) -> Iterator[Any]:
+def _is_leaf(kind: type) -> bool:
+    return kind in LEAVES or find(kind) is None
+
+
+def _packed(values: Sequence[Any], kinds: list[type]) -> Iterator[Any]:
     yield b"%x;" % len(kinds)
     if len(kinds) == 1:
-        number, packer = _PACKERS[kinds.pop()]
-        yield b"%x;" % number
+        yield from _same(values, kinds[0])
+        return
+    numbers = {kind: number for number, kind in enumerate(kinds)}
+    yield bytes(map(numbers.__getitem__, map(type, values)))
+    for kind in kinds:
+        yield from _same([value for value in values if type(value) is kind], kind)
+
+
+def _same(values: Sequence[Any], kind: type) -> Iterator[Any]:
+    """Values of one type; those without a packer tell their type themselves."""
+    tag, packer = _PACKERS.get(kind, (b"-", None))
+    yield tag
+    if packer is not None:
         yield from packer(values)
         return
-    yield bytes(map(_NUMBERS.__getitem__, map(type, values)))
-    for kind in sorted(kinds, key=_NUMBERS.__getitem__):
-        yield from _PACKERS[kind][1]([value for value in values if type(value) is kind])
+    yield b"".join(map(LEAVES[kind], values))
 
 
 def sort(values: Collection[Any]) -> list[Any] | None:

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from xxhash import xxh3_128_digest
 
+from nbsteps.core.errors import UsageError
+
 Part = bytes | Any
 """What a handler yields: a bytes-like object to feed, a child ``(kind, label, value)``, or :data:`BAG`."""
 
@@ -90,14 +92,23 @@ def register(type_or_name: type | str, function: Callable[[Any], object]) -> Non
     Args:
         type_or_name: the type, or its dotted name (``"package.module.Type"``), which needs no import.
         function: called with the value; equal content must give equal stand-ins, here and in another process.
+
+    Raises:
+        UsageError: nbsteps digests the type itself; a name of such a type is never asked for.
     """
     if isinstance(type_or_name, str):
         _by_name[type_or_name] = function
+    elif _is_built_in(type_or_name):
+        raise UsageError(f"{type_name(type_or_name)} is digested by nbsteps itself", hint="register a subclass of it")
     else:
         _by_type[type_or_name] = function
-        LEAVES.pop(type_or_name, None)
-        HANDLERS.pop(type_or_name, None)
     _resolved.clear()
+
+
+def _is_built_in(kind: type) -> bool:
+    if kind.__module__.partition(".")[0] in _FAMILIES and _family(kind) is not None:
+        return True
+    return kind in LEAVES or kind in HANDLERS
 
 
 def register_code_digester(function: CodeDigester | None) -> None:
@@ -179,9 +190,11 @@ def find(kind: type) -> Handler | None:
 
 def _search(kind: type) -> Handler | None:
     root = kind.__module__.partition(".")[0]
-    if root not in _FAMILIES and root not in sys.stdlib_module_names:
-        _load_plugins()
-    handler = _registered(kind) or _family(kind)
+    handler = _family(kind) if root in _FAMILIES else None
+    if handler is None and kind not in LEAVES:
+        if root not in sys.stdlib_module_names:
+            _load_plugins()
+        handler = _registered(kind) or _family(kind)
     if handler is not None or kind in LEAVES:
         return handler
     from nbsteps.identity.content import structural  # noqa: PLC0415  structural builds on this module

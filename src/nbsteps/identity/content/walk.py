@@ -159,6 +159,13 @@ def refused(error: Exception, value: object, path: str) -> UndigestibleError:
     return UndigestibleError(type_name(type(value)), path, f"{type(error).__name__}: {error}"[:300])
 
 
+def _flat(value: Any) -> bytes | None:
+    try:
+        return builtin.flat(value)
+    except Refusal:  # the walk will meet it again and say where
+        return None
+
+
 def digest_bytes(value: Any) -> bytes:
     """The digest of any value, 16 bytes.
 
@@ -172,7 +179,7 @@ def digest_bytes(value: Any) -> bytes:
         except Exception as error:
             raise refused(error, value, "") from error
     try:
-        return _Walk().run(value)
+        return _flat(value) or _Walk().run(value)
     except Cycle:
         from nbsteps.identity.content.cycles import digest_graph  # noqa: PLC0415  rarely needed
 
