@@ -67,7 +67,7 @@ class Follower:
         self._tails.clear()
 
     def _notes_end(self) -> tuple[int, int]:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             status = self._home.notes.stat()
             return status.st_ino, status.st_size
         return 0, 0

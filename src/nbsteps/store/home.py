@@ -85,7 +85,7 @@ class Home:
         Raises:
             StoreVersionError: it is newer.
         """
-        with contextlib.suppress(FileNotFoundError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
             check_version(int((self.folder / "version").read_text(encoding="ascii")))
 
     @contextlib.contextmanager

@@ -154,7 +154,7 @@ def segments(folder: Path) -> list[str]:
     """Names of all journal segments in a folder, in writing order for each owner."""
     try:
         return sorted(name for name in os.listdir(folder) if name.endswith(".log"))  # noqa: PTH208 - half the time
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

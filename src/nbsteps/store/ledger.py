@@ -236,6 +236,21 @@ class Ledger:
         self._flush()
         return self.home.use(read)
 
+    def folded(self, work: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
+        """Do some reading in the home after everything that anybody wrote is folded in.
+
+        Raises:
+            StoreError: the home cannot be read.
+        """
+
+        def fold(connection: duckdb.DuckDBPyConnection, *, writable: bool) -> Any:
+            if writable:
+                merge(self.home, connection, self._tabular)
+            return work(connection)
+
+        self._flush()
+        return self.home.use(fold)
+
     def forget_value(self, digest: str) -> None:
         """Make room in the home for a value that turned out to be damaged."""
         self._look(lambda c, *, writable: reading.forget_value(c, digest) if writable else None)

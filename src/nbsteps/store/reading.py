@@ -139,7 +139,14 @@ def _fitting(wanted: list[str], known: dict[str, Artifact], limit: int) -> list[
 def read_table(connection: duckdb.DuckDBPyConnection, artifact: Artifact) -> pa.Table:
     """What DuckDB gives back for a value that is a table of its own, in the order it was written."""
     name = artifact.location.removeprefix("table:")
-    return connection.execute(f'SELECT * FROM tables."{name}"').to_arrow_table()  # noqa: S608 - our own name
+    return to_arrow(connection, f'SELECT * FROM tables."{name}"')  # noqa: S608 - our own name
+
+
+def to_arrow(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """Answer of a query as an Arrow table."""
+    connection.execute("SELECT 1 WHERE false").fetchall()  # DuckDB 2 refuses a relation while a result is half read
+    table: pa.Table = connection.sql(query).to_arrow_table()
+    return table
 
 
 def forget_value(connection: duckdb.DuckDBPyConnection, digest: str) -> None:

@@ -85,8 +85,8 @@ class Rows:
 
     def _run_started(self, event: RunStarted, _extra: Any, owner: str) -> None:
         run = event.run
-        parameters = dumps(dict(run.parameters))
-        names = (text(run.notebook), run.trigger, run.started_at, parameters, dumps(list(event.steps)))
+        parameters, steps = dumps(dict(run.parameters)), dumps(list(event.steps))
+        names = (text(run.notebook), run.trigger, run.started_at, parameters, steps, len(event.steps))
         self.rows["run_starts"].append(
             (self.seq, text(run.run_id), *names, text(run.host), run.pid, text(run.user), owner)
         )
@@ -97,8 +97,8 @@ class Rows:
         self._event(event, {"state": event.state})
 
     def _step_started(self, event: StepStarted, extra: Any, owner: str) -> None:
-        reasons = dumps(list(event.reasons))
-        names = (text(event.run_id), text(event.step), event.key, reasons, event.at)
+        reason = text(event.reasons[0]) if event.reasons else ""
+        names = (text(event.run_id), text(event.step), event.key, reason, dumps(list(event.reasons)), event.at)
         self.rows["step_starts"].append((self.seq, *names, text(extra[1]), owner))
         self._event(event, {"key": event.key, "reasons": list(event.reasons)}, step=event.step)
 

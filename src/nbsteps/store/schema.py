@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from nbsteps.store import views
+
 VERSION: Final = 1
 """Version of the tables; a store with a higher one is refused."""
 
@@ -23,6 +25,7 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "at": _TIME,
         "parameters": _TEXT,
         "steps": _TEXT,
+        "steps_total": _INT,
         "host": _TEXT,
         "pid": _INT,
         "user": _TEXT,
@@ -34,6 +37,7 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "run_id": _TEXT,
         "step": _TEXT,
         "key": _TEXT,
+        "reason": _TEXT,
         "reasons": _TEXT,
         "at": _TIME,
         "notebook": _TEXT,
@@ -138,10 +142,6 @@ def shelf(number: int) -> str:
     return f"CREATE TABLE log.values_{number} (digest VARCHAR, payload BLOB)"
 
 
-VIEWS: Final[dict[str, str]] = {}
-"""View to its query, in the order of creation."""
-
-
 def _columns(table: str) -> str:
     return ", ".join(f'"{column}" {kind}' for column, kind in TABLES[table].items())
 
@@ -149,8 +149,6 @@ def _columns(table: str) -> str:
 def statements(scheme: str) -> list[str]:
     """Everything that makes a new home; ``scheme`` is the version of how keys are made."""
     tables = [f"CREATE TABLE log.{name} ({_columns(name)})" for name in TABLES]
-    views = [f"CREATE VIEW v1.{name} AS {query}" for name, query in VIEWS.items()]
-    plain = [f"CREATE VIEW {name} AS SELECT * FROM v1.{name}" for name in VIEWS]  # noqa: S608 - our own names
     return [
         "CREATE SCHEMA log",
         "CREATE SCHEMA v1",
@@ -158,6 +156,5 @@ def statements(scheme: str) -> list[str]:
         "CREATE TABLE log.meta (schema_version INTEGER, scheme VARCHAR, next_seq BIGINT, uid VARCHAR)",
         f"INSERT INTO log.meta VALUES ({VERSION}, '{scheme}', 1, uuid())",  # noqa: S608 - numbers of our own
         *tables,
-        *views,
-        *plain,
+        *views.statements(),
     ]

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nbsteps.config import Config
 from nbsteps.core.errors import DamagedValueError, StoreError, StoreVersionError, UntrustedValueError
@@ -20,11 +20,15 @@ from nbsteps.core.model import Artifact, Result
 from nbsteps.ports import Recall
 from nbsteps.store import reading
 from nbsteps.store.flight import Flight
+from nbsteps.store.history import History
 from nbsteps.store.home import Home
 from nbsteps.store.ledger import Ledger
 from nbsteps.store.tables import move_tables
 from nbsteps.store.values import Stored, Values
 from nbsteps.store.vault import Vault
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PREFETCH_BYTES: Final = 64 << 20
 _MOVE_SECONDS: Final = 1.0
@@ -95,6 +99,7 @@ class DuckStore:
         values = Values(self.folder, inline_limit=limits.inline_limit, table_limit=limits.table_limit)
         self.vault = Vault(self.folder, values, self._fetch)
         self.ledger = Ledger(self.home, values.tabular, self.vault.keep, self._warn)
+        self.history = History(self.home, self.vault, self.ledger.folded)
         self._flight = Flight(self.folder, about)
 
     @property
@@ -142,7 +147,7 @@ class DuckStore:
     def _encode(self, value: object, digest: str) -> Stored:
         if not self.degraded:
             try:
-                return self.vault.values.encode(value, digest)
+                return self.vault.codec.encode(value, digest)
             except OSError as error:
                 self.ledger.degrade(error)
             except StoreError as error:
@@ -184,6 +189,14 @@ class DuckStore:
             candidates = self.vault.missing(self.ledger.index.recalled())
         return self.ledger.fetch(digest, candidates, PREFETCH_BYTES)
 
+    def history_records(self, kind: str, **filters: Any) -> list[dict[str, Any]]:
+        """Rows of a table of the history as JSON-able dicts; see :meth:`nbsteps.store.history.History.records`."""
+        return self.history.records(kind, **filters)
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """Answer a query over history and cached tables; see :meth:`nbsteps.store.history.History.sql`."""
+        return self.history.sql(query)
+
     def close(self) -> None:
         """Release everything; what was acknowledged stays. Folds the journal unless another process is merging."""
         if self._closed:
@@ -191,7 +204,7 @@ class DuckStore:
         self._closed = True
         if self.ledger.close() and self.home.path.exists():
             try:
-                move_tables(self.home, self.vault.values, seconds=_MOVE_SECONDS)
+                move_tables(self.home, self.vault.codec, seconds=_MOVE_SECONDS)
             except (StoreError, OSError) as error:
                 self._warn(f"some tables stay files beside {self.home.path.name}: {error}")
         _stores.discard(self)

@@ -32,7 +32,7 @@ class Vault:
             values: encodes and decodes.
             fetch: reads a value, and others that are likely to be asked for, from the home.
         """
-        self.values = values
+        self.codec = values
         self.pinned = False
         self._folder = folder
         self._fetch = fetch
@@ -65,12 +65,12 @@ class Vault:
             DamagedValueError: its bytes are nowhere, or wrong.
             UntrustedValueError: reading means unpickling what somebody else wrote.
         """
-        return self.values.decode(*self.locate(artifact)) if self._as_bytes(artifact) else self._as_table(artifact)
+        return self.codec.decode(*self.locate(artifact)) if self._as_bytes(artifact) else self._as_table(artifact)
 
     def arrow(self, artifact: Artifact) -> pa.Table | None:
         """The value as a table for SQL; None if it is none."""
         if self._as_bytes(artifact):
-            return self.values.to_arrow(*self.locate(artifact))
+            return self.codec.to_arrow(*self.locate(artifact))
         table: Any = self._cache[artifact.digest]
         return table
 
@@ -105,13 +105,14 @@ class Vault:
             return artifact.location.startswith("object:") and path.stat().st_size == artifact.bytes
         return False
 
-    def _bring(self, artifact: Artifact) -> None:
-        fetched = self._fetch(artifact.digest)
+    def take(self, fetched: Fetched) -> None:
+        """Remember what was read from the home."""
         self._moved.update(fetched.artifacts)
-        for digest, payload in fetched.payloads.items():
-            self.keep(digest, payload)
-        for digest, table in fetched.tables.items():
-            self.keep(digest, table)
+        for digest, content in (*fetched.payloads.items(), *fetched.tables.items()):
+            self.keep(digest, content)
+
+    def _bring(self, artifact: Artifact) -> None:
+        self.take(self._fetch(artifact.digest))
         found = self._moved.get(artifact.digest)
         if artifact.digest not in self._cache and not (found is not None and self._file(found)):
             msg = f"the stored {artifact.summary or artifact.type} is gone"
@@ -119,7 +120,7 @@ class Vault:
 
     def _as_table(self, artifact: Artifact) -> object:
         table: Any = self._cache[artifact.digest]
-        return self.values.from_arrow(self._moved.get(artifact.digest, artifact), table)
+        return self.codec.from_arrow(self._moved.get(artifact.digest, artifact), table)
 
 
 def _size(content: Any) -> int:

@@ -1,0 +1,221 @@
+"""The history as data frames, as JSON, and as tables that a query can join with cached values.
+
+Dtypes of the frames: texts ``string``, counts ``Int64``, times ``datetime64[us, UTC]``, durations ``timedelta64[us]``,
+and ``object`` for ``reasons`` and ``tags`` (lists), ``parameters``, ``data`` and ``values`` (dicts). Missing is NA.
+Newest rows come first, in the order in which the store learned of them.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from nbsteps.core.errors import StoreError, UsageError
+from nbsteps.core.model import Artifact
+from nbsteps.store.home import Home
+from nbsteps.store.reading import Fetched, fetch, to_arrow
+from nbsteps.store.records import loads
+from nbsteps.store.vault import Vault
+from nbsteps.store.views import COLUMNS
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+    import pyarrow as pa
+
+    Connection = duckdb.DuckDBPyConnection
+
+_MILLION: Final = 1_000_000
+_NEWEST: Final = """
+SELECT shown.step, shown.output, a.digest, a.type, a.codec, a.bytes, a.location, a.checksum, a.mac, a.summary
+FROM log.show_artifacts shown JOIN log.artifacts a USING (digest)
+QUALIFY row_number() OVER (PARTITION BY shown.step, shown.output ORDER BY shown.seq DESC) = 1
+"""
+
+
+class History:
+    """Reads the history of a store; what other processes did until now is in it."""
+
+    def __init__(self, home: Home, vault: Vault, read: Callable[[Callable[[Connection], Any]], Any]) -> None:
+        """``read`` folds all journals and does some work with the open home."""
+        self._home = home
+        self._vault = vault
+        self._read = read
+
+    def runs(self, **filters: Any) -> pd.DataFrame:
+        """One row for each run. Filters: ``notebook``, ``run_id``, ``limit``."""
+        return self._frame("runs", filters)
+
+    def steps(self, **filters: Any) -> pd.DataFrame:
+        """One row for each step of each run. Filters: ``notebook``, ``run_id``, ``step``, ``limit``."""
+        return self._frame("steps", filters)
+
+    def attempts(self, **filters: Any) -> pd.DataFrame:
+        """One row for each execution of a body. Filters: ``notebook``, ``run_id``, ``step``, ``limit``."""
+        return self._frame("attempts", filters)
+
+    def events(self, **filters: Any) -> pd.DataFrame:
+        """One row for each event. Filters: ``notebook``, ``run_id``, ``step``, ``limit``."""
+        return self._frame("events", filters)
+
+    def artifacts(self, **filters: Any) -> pd.DataFrame:
+        """One row for each stored output. Filters: ``notebook``, ``run_id``, ``step``, ``limit``."""
+        return self._frame("artifacts", filters)
+
+    def approvals(self, **filters: Any) -> pd.DataFrame:
+        """One row for each decision. Filters: ``notebook``, ``run_id``, ``step``, ``limit``."""
+        return self._frame("approvals", filters)
+
+    def records(self, kind: str, **filters: Any) -> list[dict[str, Any]]:
+        """Rows of a table as JSON-able dicts: times in ISO 8601, durations in seconds, missing as None.
+
+        Raises:
+            UsageError: there is no such table.
+        """
+        columns = list(_columns(kind).items())
+        return [
+            {name: _JSONABLE[form](value) for (name, form), value in zip(columns, row, strict=True)}
+            for row in self._rows(kind, filters)
+        ]
+
+    def _frame(self, kind: str, filters: dict[str, Any]) -> pd.DataFrame:
+        import pandas as pd  # noqa: PLC0415 - keeps import nbsteps fast
+
+        columns = _columns(kind)
+        rows = self._rows(kind, filters)
+        values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+        return pd.DataFrame(
+            {name: _series(list(found), form) for (name, form), found in zip(columns.items(), values, strict=True)}
+        )
+
+    def _rows(self, kind: str, filters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        query, parameters = _query(kind, filters)
+        if not self._home.path.exists() and not self._home.journals.exists():
+            return []
+        rows: list[tuple[Any, ...]] = self._read(lambda connection: connection.execute(query, parameters).fetchall())
+        return rows
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """Answer a query over the history tables and every cached table as ``step.output`` (the newest result).
+
+        The query sees copies: it can change neither the store nor any file.
+
+        Raises:
+            UsageError: the query is wrong, with what there is to ask for.
+        """
+        import duckdb  # noqa: PLC0415 - keeps import nbsteps fast
+
+        words = {word.lower() for word in re.findall(r"\w+", query)}
+        with duckdb.connect() as memory:
+            memory.execute("SET TimeZone = 'UTC'")
+            names = self._offer(memory, words)
+            memory.execute("SET enable_external_access = false")
+            memory.execute("SET lock_configuration = true").fetchall()
+            try:
+                relation = memory.sql(query)
+                answer = _as_frame(memory.sql("SELECT NULL AS done WHERE false") if relation is None else relation)
+            except duckdb.Error as error:
+                msg = f"the query cannot be answered: {error}"
+                raise UsageError(msg, hint=f"tables: {', '.join([*COLUMNS, *names])}") from error
+        return answer
+
+    def _offer(self, memory: Connection, words: set[str]) -> list[str]:
+        """Make what a query mentions visible to it; returns the names of all cached tables."""
+        tables = [name for name in COLUMNS if name in words]
+
+        def read(connection: Connection) -> tuple[dict[str, pa.Table], list[tuple[Any, ...]], Fetched]:
+            copies = {name: to_arrow(connection, f"FROM v1.{name}") for name in tables}
+            newest = connection.execute(_NEWEST).fetchall()
+            digests = [row[2] for row in newest if row[0].lower() in words and row[1].lower() in words]
+            size = sum(row[5] for row in newest)
+            return copies, newest, fetch(connection, digests, size) if digests else Fetched()
+
+        copies, newest, fetched = self._read(read)
+        self._vault.take(fetched)
+        for name, table in copies.items():
+            memory.register(name, table)
+        for number, (step, output, *fields) in enumerate(newest):
+            if step.lower() in words and output.lower() in words:
+                self._show(memory, f"cached_{number}", step, output, Artifact(*fields))
+        return [f"{step}.{output}" for step, output, *_ in newest]
+
+    def _show(self, memory: Connection, name: str, step: str, output: str, artifact: Artifact) -> None:
+        try:
+            table = self._vault.arrow(artifact)
+        except StoreError as error:
+            self._home.warn(f"{step}.{output} cannot be queried: {error}")
+            return
+        if table is None:
+            return
+        memory.register(name, table)
+        memory.execute(f'CREATE SCHEMA IF NOT EXISTS "{step}"')
+        memory.execute(f'CREATE OR REPLACE VIEW "{step}"."{output}" AS FROM {name}')
+
+
+def _as_frame(relation: duckdb.DuckDBPyRelation) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # DuckDB's way of making frames trails pandas'
+        frame: pd.DataFrame = relation.df()
+    return frame
+
+
+def _columns(kind: str) -> dict[str, Any]:
+    if kind not in COLUMNS:
+        raise UsageError(f"there is no history of {kind!r}", hint=f"choose one of: {', '.join(COLUMNS)}")
+    return dict(COLUMNS[kind])
+
+
+def _query(kind: str, filters: dict[str, Any]) -> tuple[str, list[Any]]:
+    """Statement and parameters for a table and filters.
+
+    Raises:
+        UsageError: a filter that the table does not have.
+    """
+    shown = ", ".join(f'"{name}"' for name in _columns(kind))
+    filters = {name: value for name, value in filters.items() if value is not None}
+    limit = filters.pop("limit", None)
+    unknown = filters.keys() - {"notebook", "run_id", "step"} | ({"step"} & filters.keys() if kind == "runs" else set())
+    if unknown:
+        raise UsageError(
+            f"{kind} cannot be filtered by {', '.join(sorted(unknown))}", hint="use run_id, notebook, step"
+        )
+    where = " AND ".join(f'"{name}" = ?' for name in filters)
+    query = f"SELECT {shown} FROM log.show_{kind} {f'WHERE {where}' if where else ''} ORDER BY seq DESC"  # noqa: S608 - our own names
+    parameters = list(filters.values())
+    if kind == "artifacts":
+        query += ", position"
+    if limit is not None:
+        query += " LIMIT ?"
+        parameters.append(int(limit))
+    return query, parameters
+
+
+def _series(values: list[Any], form: str) -> Any:
+    import pandas as pd  # noqa: PLC0415 - keeps import nbsteps fast
+
+    if form == "text":
+        return pd.array(values, dtype="string")
+    if form == "int":
+        return pd.array(values, dtype="Int64")
+    if form == "json":
+        return pd.Series([pd.NA if value is None else loads(value) for value in values], dtype=object)
+    whole = pd.array([None if value is None else round(value * _MILLION) for value in values], dtype="Int64")
+    if form == "time":
+        return pd.Series(pd.to_datetime(whole, unit="us", utc=True)).astype("datetime64[us, UTC]")
+    return pd.Series(pd.to_timedelta(whole, unit="us")).astype("timedelta64[us]")
+
+
+def _iso(value: float | None) -> str | None:
+    return None if value is None else datetime.fromtimestamp(value, UTC).isoformat(timespec="microseconds")
+
+
+_JSONABLE: Final[dict[str, Callable[[Any], Any]]] = {
+    "text": lambda value: value,
+    "int": lambda value: value,
+    "duration": lambda value: value,
+    "time": _iso,
+    "json": lambda value: None if value is None else loads(value),
+}

@@ -1,0 +1,206 @@
+"""The history as people read it: one table of columns drives the views, the frames and the JSON.
+
+``log.show_*`` hold times as seconds and ``seq``, the order in which the home learned of a row; ``v1.*`` are what
+others may build on, with real times; the plain names stand for the newest version.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Kind = Literal["text", "int", "time", "duration", "json"]
+
+
+COLUMNS: Final[dict[str, dict[str, Kind]]] = {
+    "runs": {
+        "run_id": "text",
+        "notebook": "text",
+        "trigger": "text",
+        "state": "text",
+        "started_at": "time",
+        "ended_at": "time",
+        "duration": "duration",
+        "parameters": "json",
+        "steps_total": "int",
+        "steps_executed": "int",
+        "steps_restored": "int",
+        "steps_failed": "int",
+        "host": "text",
+        "pid": "int",
+        "user": "text",
+    },
+    "steps": {
+        "run_id": "text",
+        "notebook": "text",
+        "step": "text",
+        "state": "text",
+        "reason": "text",
+        "reasons": "json",
+        "key": "text",
+        "started_at": "time",
+        "ended_at": "time",
+        "duration": "duration",
+        "attempts": "int",
+        "items_total": "int",
+        "items_executed": "int",
+        "items_failed": "int",
+        "time_saved": "duration",
+        "output_bytes": "int",
+        "owner": "text",
+        "tags": "json",
+    },
+    "attempts": {
+        "run_id": "text",
+        "step": "text",
+        "item": "text",
+        "attempt": "int",
+        "state": "text",
+        "started_at": "time",
+        "ended_at": "time",
+        "duration": "duration",
+        "delay": "duration",
+        "error_type": "text",
+        "error_message": "text",
+        "traceback": "text",
+        "executor": "text",
+        "host": "text",
+        "pid": "int",
+        "peak_rss": "int",
+    },
+    "events": {"at": "time", "run_id": "text", "step": "text", "item": "text", "event": "text", "data": "json"},
+    "artifacts": {
+        "digest": "text",
+        "step": "text",
+        "output": "text",
+        "item": "text",
+        "run_id": "text",
+        "type": "text",
+        "codec": "text",
+        "bytes": "int",
+        "location": "text",
+        "stored_at": "time",
+        "used_at": "time",
+    },
+    "approvals": {
+        "run_id": "text",
+        "step": "text",
+        "message": "text",
+        "state": "text",
+        "decided_by": "text",
+        "decided_at": "time",
+        "comment": "text",
+        "values": "json",
+        "key": "text",
+        "expires_at": "time",
+    },
+}
+"""Table of the history to its columns, in the order that SPEC section 10 fixes."""
+
+_STEPS: Final = """
+WITH ends AS (
+    SELECT * FROM log.step_ends QUALIFY row_number() OVER (PARTITION BY run_id, step ORDER BY seq DESC) = 1
+), starts AS (
+    SELECT * FROM log.step_starts QUALIFY row_number() OVER (PARTITION BY run_id, step ORDER BY seq DESC) = 1
+), tries AS (
+    SELECT run_id, step, count(*) AS attempts FROM log.attempt_starts GROUP BY ALL
+), joined AS (
+    SELECT coalesce(s.run_id, e.run_id) AS run_id, coalesce(s.step, e.step) AS step,
+        coalesce(nullif(e.notebook, ''), s.notebook) AS notebook, s.seq IS NOT NULL AND s.seq > coalesce(e.seq, 0)
+        AS goes_on, s.seq AS s_seq, e.seq AS e_seq, s."at" AS s_at, e."at" AS e_at, e.state AS e_state,
+        nullif(e.reason, '') AS e_reason, nullif(s.reason, '') AS s_reason, nullif(e.reasons, '[]') AS e_reasons,
+        nullif(s.reasons, '[]') AS s_reasons, nullif(e.key, '') AS e_key, nullif(s.key, '') AS s_key,
+        e.time_saved, e.output_bytes
+    FROM starts s FULL JOIN ends e USING (run_id, step)
+)
+SELECT greatest(coalesce(s_seq, 0), coalesce(e_seq, 0)) AS seq, joined.run_id, notebook, joined.step,
+    CASE WHEN goes_on THEN 'running' ELSE e_state END AS state,
+    CASE WHEN goes_on THEN s_reason ELSE coalesce(e_reason, s_reason) END AS reason,
+    CASE WHEN goes_on THEN coalesce(s_reasons, '[]') ELSE coalesce(e_reasons, s_reasons, '[]') END AS reasons,
+    CASE WHEN goes_on THEN s_key ELSE coalesce(e_key, s_key) END AS key,
+    CASE WHEN e_state = 'cached' AND NOT goes_on THEN e_at ELSE s_at END AS started_at,
+    CASE WHEN NOT goes_on THEN e_at END AS ended_at, ended_at - started_at AS duration,
+    coalesce(attempts, 0) AS attempts, NULL::BIGINT AS items_total, NULL::BIGINT AS items_executed,
+    NULL::BIGINT AS items_failed, CASE WHEN goes_on THEN 0 ELSE coalesce(time_saved, 0) END AS time_saved,
+    CASE WHEN goes_on THEN 0 ELSE coalesce(output_bytes, 0) END AS output_bytes, NULL::VARCHAR AS owner,
+    NULL::VARCHAR AS tags
+FROM joined LEFT JOIN tries ON tries.run_id = joined.run_id AND tries.step = joined.step
+"""
+
+_RUNS: Final = """
+WITH starts AS (
+    SELECT *, max(seq) OVER (PARTITION BY run_id) AS last FROM log.run_starts
+    QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY seq) = 1
+), ends AS (
+    SELECT * FROM log.run_ends QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY seq DESC) = 1
+), totals AS (
+    SELECT run_id, count(*) FILTER (attempts > 0 AND state <> 'cached') AS executed,
+        count(*) FILTER (state = 'cached') AS restored, count(*) FILTER (state = 'failed') AS failed
+    FROM log.show_steps GROUP BY run_id
+)
+SELECT s.seq, s.run_id, s.notebook, s.trigger, CASE WHEN e.seq > s.last THEN e.state ELSE 'running' END AS state,
+    s."at" AS started_at, CASE WHEN e.seq > s.last THEN e."at" END AS ended_at, ended_at - started_at AS duration,
+    s.parameters, s.steps_total, coalesce(t.executed, 0) AS steps_executed, coalesce(t.restored, 0) AS steps_restored,
+    coalesce(t.failed, 0) AS steps_failed, s.host, s.pid, s."user"
+FROM starts s LEFT JOIN ends e USING (run_id) LEFT JOIN totals t USING (run_id)
+"""
+
+_ATTEMPTS: Final = """
+SELECT s.seq, s.run_id, s.step, s.item, s.attempt, coalesce(e.state, 'running') AS state, s."at" AS started_at,
+    e."at" AS ended_at, ended_at - started_at AS duration, s.delay, e.error_type, e.error_message, e.traceback,
+    s.executor, s.host, s.pid, e.peak_rss, r.notebook
+FROM log.attempt_starts s LEFT JOIN log.attempt_ends e
+    ON e.run_id = s.run_id AND e.step = s.step AND e.item = s.item AND e.attempt = s.attempt
+    LEFT JOIN (SELECT DISTINCT run_id, notebook FROM log.run_starts) r ON r.run_id = s.run_id
+"""
+
+_EVENTS: Final = """
+SELECT e.seq, e."at", e.run_id, e.step, e.item, e.event, e.data, r.notebook
+FROM log.events e LEFT JOIN (SELECT DISTINCT run_id, notebook FROM log.run_starts) r ON r.run_id = e.run_id
+"""
+
+_ARTIFACTS: Final = """
+WITH uses AS (SELECT result, max("at") AS used FROM log.step_ends WHERE result IS NOT NULL GROUP BY result)
+SELECT o.seq, o.digest, r.step, o.output, r.item, r.run_id, a.type, a.codec, a.bytes, a.location, a.stored_at,
+    coalesce(u.used, a.stored_at) AS used_at, r.notebook, r.id AS result, o.position
+FROM log.outputs o JOIN log.results r ON r.id = o.result JOIN log.artifacts a ON a.digest = o.digest
+    LEFT JOIN uses u ON u.result = r.id
+WHERE r.id NOT IN (SELECT id FROM log.cleared)
+"""
+
+_APPROVALS: Final = """
+SELECT 0::BIGINT AS seq, ''::VARCHAR AS run_id, ''::VARCHAR AS step, ''::VARCHAR AS message, ''::VARCHAR AS state,
+    ''::VARCHAR AS decided_by, 0::DOUBLE AS decided_at, ''::VARCHAR AS comment, '{}'::VARCHAR AS "values",
+    ''::VARCHAR AS key, 0::DOUBLE AS expires_at, ''::VARCHAR AS notebook
+WHERE false
+"""
+
+_QUERIES: Final = {
+    "steps": _STEPS,
+    "runs": _RUNS,
+    "attempts": _ATTEMPTS,
+    "events": _EVENTS,
+    "artifacts": _ARTIFACTS,
+    "approvals": _APPROVALS,
+}
+
+
+def readable(table: str) -> str:
+    """The columns of a table for people: times and durations as such, in the fixed order."""
+    shown = []
+    for column, kind in COLUMNS[table].items():
+        if kind == "time":
+            shown.append(f'make_timestamptz(round("{column}" * 1e6)::BIGINT) AS "{column}"')
+        elif kind == "duration":
+            shown.append(f'to_microseconds(round("{column}" * 1e6)::BIGINT) AS "{column}"')
+        else:
+            shown.append(f'"{column}"')
+    return ", ".join(shown)
+
+
+def statements() -> list[str]:
+    """Everything that makes the views."""
+    made = [f"CREATE VIEW log.show_{table} AS {query}" for table, query in _QUERIES.items()]
+    for table in COLUMNS:
+        query = f"SELECT {readable(table)} FROM log.show_{table} ORDER BY seq DESC"  # noqa: S608 - our own names
+        made += [f"CREATE VIEW v1.{table} AS {query}", f"CREATE VIEW main.{table} AS FROM v1.{table}"]
+    return made
