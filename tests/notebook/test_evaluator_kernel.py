@@ -263,14 +263,14 @@ def test_what_a_program_writes_itself_is_shown(front):
 
 
 @pytest.mark.parametrize(
-    ("body", "line"),
+    "body",
     [
-        ("import time\nprint('started', flush=True)\nwhile True:\n    time.sleep(0.01)", 5),
-        ("import asyncio\nprint('started', flush=True)\nwhile True:\n    await asyncio.sleep(0.01)", 5),
-        ("import asyncio, time\nprint('started', flush=True)\nawait asyncio.sleep(0)\nawait asyncio.sleep(3600)", 5),
+        "import time\nprint('started', flush=True)\nwhile True:\n    time.sleep(0.01)",
+        "import asyncio\nprint('started', flush=True)\nwhile True:\n    await asyncio.sleep(0.01)",
+        "import asyncio, time\nprint('started', flush=True)\nawait asyncio.sleep(0)\nawait asyncio.sleep(3600)",
     ],
 )
-def test_an_interrupt_ends_the_body_and_the_kernel_goes_on(front, body, line):
+def test_an_interrupt_ends_the_body_and_the_kernel_goes_on(front, body):
     request = front.send(f"%%step clean\n{body}")
     errors = []
     for kind, content in front.messages(request):
@@ -281,7 +281,7 @@ def test_an_interrupt_ends_the_body_and_the_kernel_goes_on(front, body, line):
     assert front.reply(request)["ename"] == "KeyboardInterrupt"
     assert len(errors) == 1
     text = ANSI.sub("", "\n".join(errors[0]["traceback"]))
-    assert f"line {line}" in text
+    assert re.search(r"Cell In\[\d+\], line [345]", text)  # it may come before the flush has returned
     assert "nbsteps" not in text
     assert front.value("1 + 1") == "2"
 

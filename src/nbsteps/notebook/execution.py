@@ -7,6 +7,7 @@ import asyncio
 import contextvars
 import difflib
 import inspect
+import sys
 import threading
 from collections.abc import Callable
 from types import CodeType
@@ -50,6 +51,7 @@ def execute(shell: InteractiveShell, text: Text) -> BaseException | None:
     A text that awaits runs in a thread with an event loop of its own: the caller is already inside the kernel's.
     """
     name: str | None = None
+    shown_before = _last_shown()
     try:
         with shell.builtin_trap, shell.display_trap:
             source = _transformed(shell, text)
@@ -63,7 +65,15 @@ def execute(shell: InteractiveShell, text: Text) -> BaseException | None:
     except BaseException as error:  # noqa: BLE001 - handed to the caller, who decides
         set_traceback(error, user_traceback(error.__traceback__, name))
         return error
-    return None
+    # IPython before 9 lets %time show an error and go on as if nothing had happened.
+    shown = _last_shown()
+    return shown if shown is not shown_before and "%" in text.source else None
+
+
+def _last_shown() -> BaseException | None:
+    """The error whose traceback the shell showed last."""
+    error = getattr(sys, "last_value", None)
+    return error if isinstance(error, BaseException) else None
 
 
 def _transformed(shell: Any, text: Text) -> str:
