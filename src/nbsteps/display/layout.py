@@ -1,0 +1,265 @@
+"""Where everything of a graph's picture stands: columns from left to right, folded into bands like lines of text.
+
+Deterministic: the same graph gives the same picture. All lengths are in pixels at full size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from nbsteps.display.coordinates import heights
+from nbsteps.display.layers import layer
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Sizes and distances.
+
+    Attributes:
+        width: of a node.
+        height: of a node.
+        column_gap: between columns.
+        row_gap: between nodes of a column.
+        slot_gap: between two edges that pass through a column, or an edge and a node.
+        margin: around everything.
+        room: width to which deep graphs are folded.
+        track: between edges that lead from one band to the next.
+    """
+
+    width: float = 172
+    height: float = 48
+    column_gap: float = 34
+    row_gap: float = 28
+    slot_gap: float = 16
+    margin: float = 20
+    room: float = 1240
+    track: float = 8
+
+    @property
+    def pitch(self) -> float:
+        """From one column to the next."""
+        return self.width + self.column_gap
+
+    @property
+    def columns(self) -> int:
+        """How many columns a band can hold."""
+        return max(1, int((self.room + self.column_gap) // self.pitch))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A laid-out graph.
+
+    Attributes:
+        boxes: node to its upper left corner.
+        routes: (source, target) to the points that the edge passes through, from the source's right side to the
+            target's left side. Between two points the line is straight where they share x or y, else a curve that
+            leaves and arrives level.
+    """
+
+    width: float = 0
+    height: float = 0
+    boxes: Mapping[str, Point] = field(default_factory=dict)
+    routes: Mapping[tuple[str, str], tuple[Point, ...]] = field(default_factory=dict)
+
+
+def lay_out(parents: Mapping[str, Sequence[str]], metrics: Metrics | None = None) -> Layout:
+    """Place the nodes of a graph and lead its edges around them.
+
+    Args:
+        parents: node to those it needs; nodes best come after what they need. Edges from a later node (a circle) are
+            led straight back.
+        metrics: sizes; the full-size picture if absent.
+    """
+    metrics = metrics or Metrics()
+    groups = _groups(parents)
+    parts = [_Part(names, parents, metrics).laid_out() for names in groups if len(names) > 1]
+    parts.append(_grid([name for names in groups if len(names) == 1 for name in names], metrics))
+    boxes: dict[str, Point] = {}
+    routes: dict[tuple[str, str], tuple[Point, ...]] = {}
+    top = metrics.margin
+    for part in parts:
+        boxes |= {name: (x + metrics.margin, y + top) for name, (x, y) in part.boxes.items()}
+        for edge, points in part.routes.items():
+            routes[edge] = tuple((x + metrics.margin, y + top) for x, y in points)
+        top += part.height + metrics.row_gap if part.boxes else 0
+    width = max(part.width for part in parts) + 2 * metrics.margin
+    return Layout(width, top - metrics.row_gap + metrics.margin if boxes else 2 * metrics.margin, boxes, routes)
+
+
+def _groups(parents: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Nodes that hang together, each group in the order given, groups by their first node."""
+    near: dict[str, list[str]] = {name: [] for name in parents}
+    for name, needed in parents.items():
+        for parent in needed:
+            near[name].append(parent)
+            near[parent].append(name)
+    group: dict[str, list[str]] = {}
+    for start in parents:
+        if start not in group:
+            reached = [start]
+            group[start] = []
+            for name in reached:
+                fresh = [other for other in dict.fromkeys(near[name]) if other not in group]
+                group |= dict.fromkeys(fresh, group[start])
+                reached += fresh
+    for name in parents:
+        group[name].append(name)
+    return list({id(names): names for names in group.values()}.values())
+
+
+def _grid(names: Sequence[str], metrics: Metrics) -> Layout:
+    """Nodes without any edge, row by row."""
+    columns = max(1, min(metrics.columns, len(names)))
+    boxes: dict[str, Point] = {}
+    for index, name in enumerate(names):
+        row, column = divmod(index, columns)
+        boxes[name] = (column * metrics.pitch, row * (metrics.height + metrics.row_gap))
+    if not boxes:
+        return Layout()
+    low = max(y for _, y in boxes.values()) + metrics.height
+    return Layout(columns * metrics.pitch - metrics.column_gap, low, boxes)
+
+
+@dataclass(slots=True)
+class _Band:
+    """Neighbouring columns that stand beside each other.
+
+    Attributes:
+        columns: numbers from top to bottom, column by column.
+        x: left side of each column.
+        y: middle of each number.
+        top: upper edge.
+        height: without what follows below.
+        tracks: number in the last column to its rank among those whose edges lead on to the next band.
+    """
+
+    columns: list[list[int]]
+    x: list[float]
+    y: dict[int, float]
+    top: float = 0
+    height: float = 0
+    tracks: dict[int, int] = field(default_factory=dict)
+
+
+class _Part:
+    """One connected graph."""
+
+    def __init__(self, names: Sequence[str], parents: Mapping[str, Sequence[str]], metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._names = names
+        number = {name: index for index, name in enumerate(names)}
+        self._parents = [[number[parent] for parent in parents[name]] for name in names]
+        self._graph = layer(self._parents)
+        self._bands = self._fold()
+        first = len(self._bands[0].columns)
+        self._at = {node: divmod(index, first) for index, column in enumerate(self._graph.columns) for node in column}
+
+    def laid_out(self) -> Layout:
+        """The picture of this part alone, from 0, 0."""
+        metrics, bands = self._metrics, self._bands
+        aside = max(self._aside(band) for band in bands)
+        top = 0.0
+        for band in bands:
+            band.top = top
+            band.x = [x + aside for x in band.x]
+            band.y = {node: y + top for node, y in band.y.items()}
+            top += band.height + metrics.row_gap + len(band.tracks) * metrics.track
+        boxes = {name: self._corner(node) for node, name in enumerate(self._names)}
+        routes = {
+            (self._names[parent], name): self._route(parent, node)
+            for node, name in enumerate(self._names)
+            for parent in self._parents[node]
+        }
+        right = max(band.x[-1] for band in bands) + metrics.width + aside
+        return Layout(right, bands[-1].top + bands[-1].height, boxes, routes)
+
+    def _aside(self, band: _Band) -> float:
+        return 2 * self._metrics.track + len(band.tracks) * self._metrics.track if band.tracks else 0.0
+
+    def _fold(self) -> list[_Band]:
+        """As few bands as the room allows, all but the last of the same length."""
+        columns = self._graph.columns
+        bands = -(-len(columns) // self._metrics.columns)
+        length = -(-len(columns) // bands)
+        found = [self._band(columns[start : start + length]) for start in range(0, len(columns), length)]
+        for band in found[:-1]:
+            leading = [node for node in band.columns[-1] if self._graph.after[node]]
+            band.tracks = {node: rank for rank, node in enumerate(leading)}
+        return found
+
+    def _band(self, columns: list[list[int]]) -> _Band:
+        metrics, steps = self._metrics, self._graph.steps
+        middles = heights(self._graph, columns, self._gap)
+        half = {node: metrics.height / 2 if node < steps else 0.0 for node in middles}
+        high = min(y - half[node] for node, y in middles.items())
+        low = max(y + half[node] for node, y in middles.items())
+        y = {node: float(round(middle - high)) for node, middle in middles.items()}
+        x = [0.0]
+        for left, right in pairwise(columns):
+            x.append(x[-1] + metrics.width + self._column_gap(left, right, y))
+        return _Band(columns, x, y, height=low - high)
+
+    def _gap(self, upper: int, lower: int) -> float:
+        metrics = self._metrics
+        steps = (upper < self._graph.steps) + (lower < self._graph.steps)
+        return steps * metrics.height / 2 + (metrics.row_gap if steps == 2 else metrics.slot_gap)  # noqa: PLR2004 - both
+
+    def _column_gap(self, left: Sequence[int], right: Sequence[int], y: Mapping[int, float]) -> float:
+        """Wider where edges climb far, so that they can be told apart."""
+        here = set(right)
+        climbs = (abs(y[node] - y[other]) for node in left for other in self._graph.after[node] if other in here)
+        more = (max(climbs, default=0.0) - 2 * self._metrics.height) / 8
+        return self._metrics.column_gap + round(min(max(more, 0.0), 2 * self._metrics.column_gap))
+
+    def _corner(self, node: int) -> Point:
+        x, y = self._left(node)
+        return x, y - self._metrics.height / 2
+
+    def _left(self, node: int) -> Point:
+        band, column = self._at[node]
+        return self._bands[band].x[column], self._bands[band].y[node]
+
+    def _right(self, node: int) -> Point:
+        x, y = self._left(node)
+        return x + self._metrics.width, y
+
+    def _route(self, source: int, target: int) -> tuple[Point, ...]:
+        graph = self._graph
+        between = max(graph.column[target] - graph.column[source] - 1, 0)
+        slots = graph.slots.get(source, [])[:between]
+        chain = [source, *(slots if len(slots) == between and source < target else ()), target]
+        points = [self._right(source)]
+        for here, there in pairwise(chain):
+            points += self._turn(here, there)
+            points.append(self._left(there))
+            if there != target:
+                points.append(self._right(there))
+        return tuple(_without_detours(points))
+
+    def _turn(self, here: int, there: int) -> list[Point]:
+        """Around the end of a band: out on the right, back below it, in on the left; the upper take the outer way."""
+        band, following = self._bands[self._at[here][0]], self._bands[self._at[there][0]]
+        rank = band.tracks.get(here)
+        if following is band or rank is None or self._at[there][1]:
+            return []
+        track = self._metrics.track
+        inner = len(band.tracks) - 1 - rank
+        right = self._right(here)[0] + 2 * track + inner * track
+        level = band.top + band.height + self._metrics.row_gap / 2 + inner * track
+        left = self._left(there)[0] - 2 * track - rank * track
+        return [(right, self._right(here)[1]), (right, level), (left, level), (left, self._left(there)[1])]
+
+
+def _without_detours(points: list[Point]) -> list[Point]:
+    """Leave out points in the middle of a level line."""
+    kept = points[:1]
+    for point, following in zip(points[1:], [*points[2:], None], strict=True):
+        level = following is not None and kept[-1][1] == point[1] == following[1]
+        if not level:
+            kept.append(point)
+    return kept

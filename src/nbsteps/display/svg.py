@@ -1,0 +1,198 @@
+"""The graph as a static picture: for GitHub, nbconvert, papermill, and wherever no script runs.
+
+Only shapes, text and presentation attributes: no script, no style sheet, no link, no foreign content, so that every
+sanitizer leaves it whole. The picture brings its own ground and can be read on a dark page, too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from html import escape
+from itertools import pairwise
+from typing import Final
+
+from nbsteps.core.states import StepState
+from nbsteps.display.layout import Point
+from nbsteps.display.marks import mark
+from nbsteps.display.palette import LIGHT, Palette, family
+from nbsteps.display.standing import STALE, WORDS
+from nbsteps.display.view import Edge, GraphModel, Node
+from nbsteps.display.wording import count, one_line
+
+EMPTY: Final = "No steps yet"
+
+_FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, Inter, Helvetica, Arial, sans-serif"
+_PERSON: Final = frozenset({StepState.WAITING, StepState.FAILED, StepState.CRASHED})
+_BORDERED: Final = _PERSON | {StepState.RUNNING, StepState.RETRYING, STALE}
+_QUIET: Final = frozenset({StepState.PENDING, StepState.SKIPPED, StepState.UPSTREAM_FAILED})
+_ARROW: Final = 6.0
+_BEND: Final = 6.0
+_LOOP: Final = 60.0
+_PADDING: Final = 10
+_TEXT_AT: Final = _PADDING + 16 + 8
+_NAME_SIZE: Final = 13
+_WORD_SIZE: Final = 11
+
+
+def graph_svg(model: GraphModel, palette: Palette = LIGHT) -> str:
+    """Draw the graph; one without steps says so."""
+    if not model.nodes:
+        empty = (
+            f'<text x="120" y="40" text-anchor="middle" font-size="{_NAME_SIZE}" fill="{palette.soft}">{EMPTY}</text>'
+        )
+        return "\n".join((*_head(EMPTY, "", (240, 72), palette), empty, "</svg>"))
+    title = f"Steps of {model.title}" if model.title else "Steps"
+    head = _head(title, _summary(model), (model.width, model.height), palette)
+    edges = (_edge(edge, palette) for edge in model.edges)
+    return "\n".join((*head, *edges, *(_node(node, palette) for node in model.nodes), "</svg>"))
+
+
+def clean(text: str) -> str:
+    """Any text as one harmless line of XML."""
+    return escape(one_line(text))
+
+
+def number(value: float) -> str:
+    """A coordinate, as short as it goes."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _head(title: str, summary: str, extent: Point, palette: Palette) -> Iterator[str]:
+    w, h = map(number, extent)
+    yield (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img" '
+        f'aria-label="{clean(title)}" font-family="{_FONT}">'
+    )
+    described = f"<desc>{clean(summary)}</desc>" if summary else ""
+    yield f"<title>{clean(title)}</title>{described}"
+    inner = f'width="{number(extent[0] - 1)}" height="{number(extent[1] - 1)}"'
+    yield f'<rect x=".5" y=".5" {inner} rx="6" fill="{palette.canvas}" stroke="{palette.frame}"/>'
+
+
+def _summary(model: GraphModel) -> str:
+    states = Counter(node.state for node in model.nodes)
+    words = [f"{states[state]} {word.lower()}" for state, word in WORDS.items() if states[state]]
+    return f"{count(len(model.nodes), 'step')}: {', '.join(words)}"
+
+
+def _edge(edge: Edge, palette: Palette) -> str:
+    *way, (x, y) = edge.points
+    tip = x - 1
+    path = _path([*way, (tip - _ARROW + 1, y)])
+    carried = f"<title>{clean(', '.join(edge.variables))}</title>" if edge.variables else ""
+    return (
+        f'<g><path d="{path}" fill="none" stroke="{palette.edge}" stroke-width="1.25"/>'
+        f'<path d="M{number(tip)} {number(y)}l-6 -3.5v7z" fill="{palette.edge}"/>{carried}</g>'
+    )
+
+
+def _path(points: list[Point]) -> str:
+    """Level curves between columns, straight lines with round corners where an edge turns into the next band."""
+    (x, y), *_ = points
+    parts = [f"M{number(x)} {number(y)}"]
+    for index, (here, there) in enumerate(pairwise(points)):
+        following = points[index + 2] if index + 2 < len(points) else None
+        parts.append(_segment(here, there, following))
+    return "".join(parts)
+
+
+def _segment(here: Point, there: Point, following: Point | None) -> str:
+    (x, y), (to_x, to_y) = here, there
+    if x != to_x and y != to_y:
+        return _curve(x, y, to_x, to_y)
+    if following is None or not _is_corner(here, there, following):
+        return f"L{number(to_x)} {number(to_y)}"
+    near, after = _towards(there, here), _towards(there, following)
+    return f"L{_pair(near)}Q{_pair(there)} {_pair(after)}"
+
+
+def _curve(x: float, y: float, to_x: float, to_y: float) -> str:
+    reach = (to_x - x) / 2 if to_x > x else _LOOP
+    return f"C{number(x + reach)} {number(y)} {number(to_x - reach)} {number(to_y)} {number(to_x)} {number(to_y)}"
+
+
+def _is_corner(here: Point, there: Point, following: Point) -> bool:
+    level = here[1] == there[1] and there[0] == following[0]
+    upright = here[0] == there[0] and there[1] == following[1]
+    return level or upright
+
+
+def _towards(corner: Point, other: Point) -> Point:
+    """The point where the rounding of a corner begins."""
+    dx, dy = other[0] - corner[0], other[1] - corner[1]
+    length = max(abs(dx), abs(dy))
+    share = min(_BEND, length / 2) / length if length else 0.0
+    return corner[0] + dx * share, corner[1] + dy * share
+
+
+def _pair(point: Point) -> str:
+    return f"{number(point[0])} {number(point[1])}"
+
+
+def _node(node: Node, palette: Palette) -> str:
+    colours = family(node.state)
+    hue, ink = palette.hue[colours], palette.ink[colours]
+    ground = palette.tint[colours] if node.state in _PERSON else palette.surface
+    border = hue if node.state in _BORDERED else palette.border
+    dashes = ' stroke-dasharray="3 2"' if node.state == STALE else ""
+    name = palette.soft if node.state in _QUIET else palette.strong
+    middle = number(node.height / 2 - 8)
+    box = f'width="{number(node.width)}" height="{number(node.height)}" rx="6"'
+    return "".join(
+        (
+            f'<g transform="translate({number(node.x)} {number(node.y)})"><title>{clean(spoken(node))}</title>',
+            f'<rect {box} fill="{ground}" stroke="{border}"{dashes}/>',
+            f'<g transform="translate({_PADDING} {middle})">{mark(node.state, hue, ground)}</g>',
+            *_texts(node, name, ink, palette.soft),
+            "</g>",
+        )
+    )
+
+
+def _texts(node: Node, name: str, ink: str, soft: str) -> Iterator[str]:
+    room = node.width - _TEXT_AT - _PADDING
+    upper, lower = number(node.height / 2 - 3), number(node.height / 2 + 13)
+    shown = clean(fit(node.name, room, _NAME_SIZE))
+    yield f'<text x="{_TEXT_AT}" y="{upper}" font-size="{_NAME_SIZE}" font-weight="600" fill="{name}">{shown}</text>'
+    word = clean(fit(node.word, room, _WORD_SIZE))
+    yield f'<text x="{_TEXT_AT}" y="{lower}" font-size="{_WORD_SIZE}" fill="{ink}">{word}</text>'
+    if node.number and breadth(node.word + "  " + node.number, _WORD_SIZE) <= room:
+        yield (
+            f'<text x="{number(node.width - _PADDING)}" y="{lower}" font-size="{_WORD_SIZE}" text-anchor="end" '
+            f'fill="{soft}">{clean(node.number)}</text>'
+        )
+
+
+def spoken(node: Node) -> str:
+    """A node in one line: name, state, number and reasons."""
+    said = ", ".join(part for part in (node.name, node.word, node.number) if part)
+    return f"{said}: {node.reasons}" if node.reasons else said
+
+
+def fit(text: str, room: float, size: float) -> str:
+    """Shorten in the middle until the text fits into ``room`` pixels at ``size``."""
+    shown = one_line(text)
+    if breadth(shown, size) <= room:
+        return shown
+    for kept in range(len(shown) - 1, 1, -1):
+        tail = kept // 2
+        candidate = f"{shown[: kept - tail]}…{shown[len(shown) - tail :]}"
+        if breadth(candidate, size) <= room:
+            return candidate
+    return "…"
+
+
+def breadth(text: str, size: float) -> float:
+    """About how wide a text is in pixels, whatever the font: no font can be measured here."""
+    return sum(map(_em, text)) * size
+
+
+def _em(character: str) -> float:
+    if character in "iljtfrI.,:;|!'()[] ":
+        return 0.36
+    if character in "mwMW@%":
+        return 0.92
+    if ord(character) > 0x2E80:  # noqa: PLR2004 - from here on scripts are as wide as high
+        return 1.05
+    return 0.7 if character.isupper() or ord(character) > 0x2000 else 0.6  # noqa: PLR2004 - signs

@@ -1,0 +1,138 @@
+"""Graph and standing of its steps -> what a picture shows. Pure; every drawing starts from this model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nbsteps.core.decide import Action, Decision
+from nbsteps.core.graph import Graph
+from nbsteps.core.model import Result
+from nbsteps.core.states import GOOD, StepState
+from nbsteps.display.layout import Metrics, Point, lay_out
+from nbsteps.display.standing import STALE, WORDS, shown_state, shown_word
+from nbsteps.display.wording import duration
+
+Row = tuple[str, StepState, Decision, Result | None]
+"""A step's name, the state it ended in the last time, the forecast, and its last result."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """How a step is shown.
+
+    Attributes:
+        state: id of a state, or ``stale``, which is a forecast.
+        word: the state in words.
+        number: text beside the word: how long it took, ``~18s`` where that is expected; may be ``""``.
+        reasons: why it would run, in one line; ``""`` where it would not.
+    """
+
+    state: str = str(StepState.PENDING)
+    word: str = WORDS[StepState.PENDING]
+    number: str = ""
+    reasons: str = ""
+
+
+def node_views(rows: Iterable[Row]) -> Mapping[str, NodeView]:
+    """How each step is shown, given how it ended the last time and what would be done now."""
+    return {name: _view(state, decision, result) for name, state, decision, result in rows}
+
+
+def _view(state: StepState, decision: Decision, result: Result | None) -> NodeView:
+    shown = shown_state(state, decision)
+    known = decision.result or result
+    number = ""
+    if known is not None and shown in {*GOOD, STALE}:
+        number = f"~{duration(known.duration)}" if shown == STALE else duration(known.duration)
+    reasons = "" if decision.action is Action.RESTORE else decision.text
+    return NodeView(str(shown), shown_word(state, decision), number, reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A step in the picture; ``x`` and ``y`` are its upper left corner, ``cell`` the label of its cell."""
+
+    name: str
+    cell: str
+    state: str
+    word: str
+    number: str
+    reasons: str
+    outputs: tuple[str, ...]
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A dependency; ``variables`` are what it carries, none for a pure order. ``points`` as in :class:`Layout`."""
+
+    source: str
+    target: str
+    variables: tuple[str, ...]
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphModel:
+    """A picture of a notebook's steps, in pixels at full size; nodes in graph order."""
+
+    title: str = ""
+    width: float = 0
+    height: float = 0
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[Edge, ...] = ()
+
+
+def graph_model(graph: Graph, nodes: Mapping[str, NodeView], *, title: str = "") -> GraphModel:
+    """Lay a graph out; a step without a view is shown as pending."""
+    metrics = Metrics()
+    layout = lay_out(graph.parents, metrics)
+    pending = NodeView()
+    placed = []
+    for name, step in graph.steps.items():
+        view = nodes.get(name, pending)
+        x, y = layout.boxes[name]
+        placed.append(
+            Node(
+                name=name,
+                cell=step.cell.label,
+                state=view.state,
+                word=view.word,
+                number=view.number,
+                reasons=view.reasons,
+                outputs=step.outputs,
+                x=x,
+                y=y,
+                width=metrics.width,
+                height=metrics.height,
+            )
+        )
+    edges = tuple(
+        Edge(source, target, _carried(graph, source, target), points)
+        for (source, target), points in layout.routes.items()
+    )
+    return GraphModel(title, layout.width, layout.height, tuple(placed), edges)
+
+
+def _carried(graph: Graph, source: str, target: str) -> tuple[str, ...]:
+    return tuple(variable for variable, writer in graph.sources.get(target, {}).items() if writer == source)
+
+
+def as_json(model: GraphModel) -> dict[str, Any]:
+    """The model as plain dictionaries, lists, texts and numbers."""
+    return asdict(model)
+
+
+def from_json(data: Mapping[str, Any]) -> GraphModel:
+    """The model that :func:`as_json` was given, also after a way through JSON."""
+    nodes = tuple(Node(**{**node, "outputs": tuple(node["outputs"])}) for node in data["nodes"])
+    edges = tuple(
+        Edge(edge["source"], edge["target"], tuple(edge["variables"]), tuple((x, y) for x, y in edge["points"]))
+        for edge in data["edges"]
+    )
+    return GraphModel(data["title"], data["width"], data["height"], nodes, edges)
