@@ -111,6 +111,9 @@ class Evaluator(Protocol):
         Until then the name is pending and absent from :attr:`namespace`.
         """
 
+    def forget(self, name: str) -> None:
+        """Unbind a name, loaded or pending."""
+
     def pending(self, name: str) -> bool:
         """Whether the name is bound lazily and not loaded yet."""
 

@@ -146,6 +146,11 @@ class FakeEvaluator:
         self.names.pop(name, None)
         self.waiting[name] = load
 
+    def forget(self, name: str) -> None:
+        """Unbind."""
+        self.names.pop(name, None)
+        self.waiting.pop(name, None)
+
     def pending(self, name: str) -> bool:
         """Whether bound and not loaded."""
         return name in self.waiting and name not in self.names

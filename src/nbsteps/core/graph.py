@@ -50,6 +50,10 @@ class Graph:
         """Every variable that some step writes."""
         return frozenset(name for step in self.steps.values() for name in step.outputs)
 
+    def assigned(self) -> frozenset[str]:
+        """Every name that some cell assigns."""
+        return self.written().union(*(context.names.writes for context in self.contexts))
+
     def errors(self, names: Iterable[str] | None = None) -> tuple[Problem, ...]:
         """The problems of severity ``error``, all of them or those that concern the named steps."""
         wanted = None if names is None else set(names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from nbsteps.core.errors import StoreError, UndigestibleError
@@ -50,8 +50,15 @@ class Bindings:
             raise
 
     def note(self, name: str, digest: str, artifact: Artifact | None) -> None:
-        """Remember what a body just assigned."""
+        """Remember what a body just assigned, and that its value is stored again."""
         self._bound[name] = Bound(digest, artifact)
+        self.missing.discard(digest)
+
+    def retire(self, written: Container[str]) -> None:
+        """Unbind what steps wrote that no cell writes any more: a fresh kernel would not have it."""
+        for name in [name for name in self._bound if name not in written]:
+            del self._bound[name]
+            self._services.evaluator.forget(name)
 
     def known(self, name: str) -> Bound | None:
         """What the variable held when a step last wrote or restored it."""

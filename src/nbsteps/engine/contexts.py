@@ -69,6 +69,7 @@ class ContextKeeper:
 
         Raises:
             ContextError: a cell raised.
+            StoreError: a stored value that a cell reads cannot be read back.
         """
         for context in graph.needs[step.name]:
             if self._lacking(context) if lacking_only else self._due(context, graph):
@@ -111,6 +112,8 @@ class ContextKeeper:
 
     def _execute(self, context: Context, step: Step, graph: Graph, run_id: str) -> None:
         services = self._services
+        reads = context.names.reads | context.touched | context.names.mutated
+        services.evaluator.materialise(name for name in sorted(reads) if services.evaluator.pending(name))
         outcome = services.evaluator.run_context(context.cell)
         if isinstance(outcome.error, KeyboardInterrupt):
             raise outcome.error

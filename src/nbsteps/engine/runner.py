@@ -85,13 +85,25 @@ class Runner:
     def take(self, name: str, *, forced: bool = False, live: Mapping[str, Bound] | None = None) -> StepRun:
         """Restore or execute one step. ``live`` gives its inputs as the user sees them, else its parents' results do.
 
+        A stored value that turns out to be damaged is made again by its step first.
+
         Raises:
             KeyboardInterrupt: the user interrupted; the step is recorded as cancelled.
         """
-        step = self._graph.steps[name]
         bad = [parent for parent in self._graph.parents[name] if self._is_bad(parent)]
         if bad and live is None:
             return self._end(name, StepState.UPSTREAM_FAILED, f"step {bad[0]} {self.progress.steps[bad[0]].state}")
+        try:
+            return self._take(self._graph.steps[name], forced=forced, live=live)
+        except StoreError as error:
+            if live is None and self._remake(error):
+                return self.take(name, forced=forced)
+            self.progress.errors[name] = error
+            failure = replace(describe(error), hint=f"%pipeline run {name}")
+            return self._end(name, StepState.FAILED, str(error.args[0]), failure=failure)
+
+    def _take(self, step: Step, *, forced: bool, live: Mapping[str, Bound] | None) -> StepRun:
+        name = step.name
         try:
             self._keeper.prepare(step, self._graph, self.run.run_id, lacking_only=live is not None)
         except ContextError as error:
@@ -105,6 +117,20 @@ class Runner:
         for text in self._judge.warnings(step):
             self._services.warn(self.run.run_id, name, f"uncacheable: {text}", _mend(text))
         return self._settle(step, identity, forced=forced, live=live is not None)
+
+    def _remake(self, error: StoreError) -> bool:
+        """Run the steps of this run again whose stored outputs are damaged; whether there were any."""
+        lost = [name for name in self._graph.steps if self._is_damaged(name)]
+        for name in lost:
+            self._services.warn(self.run.run_id, name, f"{error.args[0]}; the step runs again")
+            del self.progress.results[name]
+            self.take(name)
+        return bool(lost)
+
+    def _is_damaged(self, name: str) -> bool:
+        result = self.progress.results.get(name)
+        outputs = () if result is None else result.outputs.values()
+        return any(artifact.digest in self._bindings.missing for artifact in outputs)
 
     def _is_bad(self, name: str) -> bool:
         done = self.progress.steps.get(name)
@@ -162,10 +188,7 @@ class Runner:
         started = services.clock.now()
         reasons = tuple(map(str, decision.reasons))
         services.emit(StepStarted(started, self.run.run_id, step.name, identity.key, reasons))
-        try:
-            executed = self._attempts.execute(step, identity, self.run.run_id, live=live)
-        except StoreError as error:
-            return self._recover(step, identity, error, live=live)
+        executed = self._attempts.execute(step, identity, self.run.run_id, live=live)
         if executed.result is None:
             return self._failed(step, executed, reasons)
         self.progress.results[step.name] = executed.result
@@ -193,23 +216,6 @@ class Runner:
         failure = executed.failure
         text = "" if failure is None else f"{failure.error_type}: {failure.message}"
         return self._end(step.name, StepState.FAILED, text, reasons=reasons, failure=failure)
-
-    def _recover(self, step: Step, identity: Identity, error: StoreError, *, live: bool) -> StepRun:
-        """An input cannot be read back: run the steps that make it again, then this one."""
-        services = self._services
-        lost = [name for name, bound in identity.inputs.items() if bound.digest in self._bindings.missing]
-        sources = {self._graph.sources[step.name][name] for name in lost if name in self._graph.sources[step.name]}
-        if live or not sources or any(source not in self.progress.results for source in sources):
-            hint = f"%pipeline run {step.name}"
-            services.warn(self.run.run_id, step.name, str(error.args[0]), hint)
-            self.progress.errors[step.name] = error
-            return self._end(step.name, StepState.FAILED, str(error.args[0]), failure=describe(error))
-        for source in self._graph.steps:
-            if source in sources:
-                services.warn(self.run.run_id, source, f"{error.args[0]}; the step runs again", "")
-                del self.progress.results[source]
-                self.take(source, forced=False)
-        return self.take(step.name)
 
     def _end(self, name: str, state: StepState, reason: str, **more: object) -> StepRun:
         now = self._services.clock.now()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nbsteps.core.decide import Action, Decision, Facts
-from nbsteps.core.errors import MissingInputError, ProblemsError, UsageError
+from nbsteps.core.errors import MissingInputError, ProblemsError, StoreError, UsageError
 from nbsteps.core.events import Cleared
 from nbsteps.core.graph import Graph, build
 from nbsteps.core.model import Artifact, Cell, Result, Run, RunResult, Step, StepRun
@@ -122,7 +122,7 @@ class Session:
                 self._lend(context.names.reads | context.touched, graph, judge)
             try:
                 self.keeper.prepare(step, graph, "")
-            except ContextError as error:
+            except (ContextError, StoreError) as error:
                 return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, str(error.args[0])),))
             bound = {name: Bound(artifact.digest, artifact) for name, artifact in inputs.items()}
             return judge.facts(step, judge.identify(step, bound), forced=step.name in forced, run_id="")
@@ -162,6 +162,7 @@ class Session:
             raise ProblemsError(wrong)
         if parameters:
             self.set_parameters(parameters)
+        self.bindings.retire(graph.assigned())
         runner = self._runner(trigger)
         self._recall(names)
         result = runner.run_all(names, frozenset(forced))

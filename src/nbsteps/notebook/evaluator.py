@@ -37,6 +37,11 @@ class ShellEvaluator:
         """Bind a stored value to a name lazily."""
         self.lazy.bind(name, load)
 
+    def forget(self, name: str) -> None:
+        """Unbind a name, loaded or pending."""
+        self.lazy.forget(name)
+        self.namespace.pop(name, None)
+
     def pending(self, name: str) -> bool:
         """Whether the name is bound lazily and not loaded yet."""
         return self.lazy.pending(name)

@@ -1,0 +1,7 @@
+"""``python -m nbsteps``."""
+
+import sys
+
+from nbsteps.cli import main
+
+sys.exit(main())
