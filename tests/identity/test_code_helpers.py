@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import linecache
-import sqlite3
-import textwrap
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.code import Closure, CodeContext, closure
 
 CONTEXT = CodeContext()
-_CELLS = count()
-
-
-def execute(source: str, namespace: dict[str, Any]) -> None:
-    """Execute a context cell as IPython does: under a file name of its own, its text known to linecache."""
-    text = textwrap.dedent(source)
-    name = f"<cell-{next(_CELLS)}>"
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    exec(compile(text, name, "exec", dont_inherit=True), namespace)  # noqa: S102 - executing cells is the subject
-
-
-@pytest.fixture(autouse=True)
-def _no_cells_left() -> Iterator[None]:
-    yield
-    for name in [name for name in linecache.cache if name.startswith("<cell-")]:
-        del linecache.cache[name]
-
-
-def notebook(*cells: str) -> dict[str, Any]:
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    for cell in cells:
-        execute(cell, namespace)
-    return namespace
+Notebook = Callable[..., dict[str, Any]]
 
 
 def close(namespace: dict[str, Any], *reads: str, **options: Any) -> Closure:
@@ -49,14 +22,14 @@ def key(found: Closure) -> set[tuple[str, str, str]]:
     return {(part.kind, part.name, part.digest) for part in found.parts}
 
 
-def changed(before: str, after: str, reads: str = "f") -> set[str]:
+def changed(notebook: Notebook, before: str, after: str, reads: str = "f") -> set[str]:
     """Names of parts that differ when the context is ``after`` instead of ``before``."""
     difference = key(close(notebook(before), *reads.split())) ^ key(close(notebook(after), *reads.split()))
     return {name for _, name, _ in difference}
 
 
-def check(before: str, after: str, expect: str, reads: str = "f") -> None:
-    assert ("changed" if changed(before, after, reads) else "same") == expect
+def check(notebook: Notebook, before: str, after: str, expect: str, reads: str = "f") -> None:
+    assert ("changed" if changed(notebook, before, after, reads) else "same") == expect
 
 
 WRAPPED = """
@@ -324,121 +297,28 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("case", SAME)
-def test_what_never_counts(case: str) -> None:
-    check(*SAME[case], expect="same")
+def test_what_never_counts(case: str, notebook: Notebook) -> None:
+    check(notebook, *SAME[case], expect="same")
 
 
 @pytest.mark.parametrize("case", CHANGED)
-def test_what_always_counts(case: str) -> None:
+def test_what_always_counts(case: str, notebook: Notebook) -> None:
     before, after = CHANGED[case]
-    check(before, after, expect="changed")
-    check(before, before, expect="same")
+    check(notebook, before, after, expect="changed")
+    check(notebook, before, before, expect="same")
 
 
 @pytest.mark.parametrize("case", CHANGED)
-def test_code_without_source_is_as_good(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_without_source_is_as_good(case: str, notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nbsteps.identity.sources._text", lambda _: "")
     before, after = CHANGED[case]
-    check(before, after, expect="changed")
-    check(before, before, expect="same")
+    check(notebook, before, after, expect="changed")
+    check(notebook, before, before, expect="same")
 
 
-def test_reasons_can_name_what_changed() -> None:
+def test_reasons_can_name_what_changed(notebook: Notebook) -> None:
     before = "K = 1\ndef g(): return K\ndef f(): return g()"
-    assert changed(before, before.replace("K = 1", "K = 2")) == {"K"}
-    assert changed(before, before.replace("return K", "return K + 1")) == {"g"}
-    assert changed(before, before.replace("return g()", "return g() + 1")) == {"f"}
-    assert changed("class C:\n    x = 1\nf = C()", "class C:\n    x = 2\nf = C()") == {"C"}
-
-
-def part(found: Closure, name: str) -> Part:
-    return next(each for each in found.parts if each.name == name)
-
-
-def test_parts_say_what_they_stand_for() -> None:
-    found = close(
-        notebook("import numpy as np\nK = 3\nP = 'day'\ndef f(x):\n    return np.sin(x) * K"),
-        *("f", "P", "len", "absent"),
-        parameters={"P"},
-    )
-    assert (part(found, "f").kind, part(found, "f").detail) == (
-        PartKind.HELPER,
-        "def f(x):\n    return np.sin(x) * K",
-    )
-    assert (part(found, "K").kind, part(found, "K").role, part(found, "K").detail) == (
-        PartKind.VALUE,
-        "constant",
-        "int 3",
-    )
-    assert part(found, "P").role == "parameter"
-    assert part(found, "numpy").kind == PartKind.PACKAGE
-    assert part(found, "absent").detail == "missing"
-    assert "len" not in {each.name for each in found.parts}
-
-
-def test_variables_of_steps_are_collected_and_not_followed() -> None:
-    namespace = notebook("raw = object()\ndef f(): return raw")
-    found = close(namespace, "f", "other", stop={"raw", "other"})
-    assert found.reached == {"raw", "other"}
-    assert {each.name for each in found.parts} == {"f"}
-    assert not found.uncacheable
-
-
-def test_ignored_names_do_not_count() -> None:
-    namespace = notebook("import threading\nlock = threading.Lock()\ndef f(): return lock")
-    assert close(namespace, "f").uncacheable
-    found = close(namespace, "f", "raw", stop={"raw"}, ignore={"lock", "raw"})
-    assert (found.uncacheable, found.reached) == ((), frozenset())
-
-
-@pytest.mark.parametrize(
-    "cell",
-    [
-        "conn = C",
-        "def conn(x=C): return x",
-        "def make(c):\n    def g(): return c\n    return g\nconn = make(C)",
-        "class conn:\n    c = C",
-        "import functools\nconn = functools.partial(print, C)",
-        "conn = [C]",
-    ],
-)
-def test_what_has_no_content_is_named(cell: str) -> None:
-    connection = sqlite3.connect(":memory:")
-    try:
-        namespace: dict[str, Any] = {"__name__": "__main__", "C": connection}
-        execute(cell, namespace)
-        (text,) = close(namespace, "conn").uncacheable
-    finally:
-        connection.close()
-    assert text.startswith("conn: sqlite3.Connection")
-    assert "no content digest" in text
-
-
-def test_a_constant_with_no_content_behind_a_helper_is_named_itself() -> None:
-    namespace = notebook("lock = (i for i in 'a')\ndef f(): return lock")
-    (text,) = close(namespace, "f").uncacheable
-    assert text.startswith("lock: generator")
-
-
-def test_what_the_shell_put_into_the_names_does_not_count() -> None:
-    from IPython.core.autocall import ExitAutocall
-
-    assert close({"__name__": "__main__", "exit": ExitAutocall()}, "exit") == Closure()
-
-
-def test_nothing_is_read_where_all_is_inputs() -> None:
-    assert close({}, "a", "len", stop={"a"}) == Closure(reached=frozenset({"a"}))
-
-
-def test_two_kernels_agree() -> None:
-    cell = "K = {'a', 'b', 'c'}\nclass C:\n    k = K\n    def m(s): return K\nx = C()\ndef f(a=C, b=x): return x"
-    assert key(close(notebook(cell), "f", "C", "x")) == key(close(notebook(cell), "x", "C", "f"))
-
-
-def test_mutated_source_is_not_believed() -> None:
-    namespace = notebook("def f(): return 1")
-    before = key(close(namespace, "f"))
-    name = namespace["f"].__code__.co_filename
-    edited = notebook("def f(): return 2")
-    linecache.cache[edited["f"].__code__.co_filename] = linecache.cache[name]
-    assert key(close(edited, "f")) != before
+    assert changed(notebook, before, before.replace("K = 1", "K = 2")) == {"K"}
+    assert changed(notebook, before, before.replace("return K", "return K + 1")) == {"g"}
+    assert changed(notebook, before, before.replace("return g()", "return g() + 1")) == {"f"}
+    assert changed(notebook, "class C:\n    x = 1\nf = C()", "class C:\n    x = 2\nf = C()") == {"C"}

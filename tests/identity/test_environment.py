@@ -85,7 +85,7 @@ def body_missing() -> None:
         (lambda: "NB_UNSET" in os.environ, "NB_UNSET"),
         (lambda: (os.environ["NB_B"], os.environ["NB_A"]), "NB_A NB_B"),
         (lambda: os.environ.setdefault("NB_A", "x"), "NB_A"),
-        (lambda: Path.home(), ""),
+        (Path.home, ""),
         (lambda: dict(os.environ), ""),
         (lambda: {**os.environ}, ""),
         (os.environ.copy, ""),

@@ -11,11 +11,8 @@ from typing import Any
 
 import pytest
 
-from nbsteps.identity import distributions, places
 from nbsteps.identity.codeobjects import Import
-from nbsteps.identity.distributions import distribution, minor, package_part
-from nbsteps.identity.modules import imported_names, module_parts
-from nbsteps.identity.places import Origin, file_origin
+from nbsteps.identity.modules import imported_names
 
 _PROGRAM = """
 import json, sys, os, pathlib
@@ -334,81 +331,6 @@ def test_the_standard_library_counts_by_the_python_version_alone(tmp_path: Path)
 def test_a_file_of_the_user_may_shadow_the_standard_library(tmp_path: Path) -> None:
     found = changed(tmp_path, {"this.py": "X = 1\n"}, {"this.py": "X = 2\n"}, "import this", "this", "")
     assert found == {"module this"}
-
-
-@pytest.mark.parametrize(
-    ("version", "expect"),
-    [("3.1.1", "3.1"), ("3.1", "3.1"), ("3", "3.0"), ("1!2.3.4", "1!2.3"), ("2024.1rc1", "2024.1"), ("dev", "dev")],
-)
-def test_minor(version: str, expect: str) -> None:
-    assert minor(version) == expect
-
-
-@pytest.mark.parametrize(
-    ("env", "before", "after", "expect"),
-    [
-        ("minor", "3.1.0", "3.1.1", "same"),
-        ("minor", "3.1.0", "3.2.0", "changed"),
-        ("exact", "3.1.0", "3.1.1", "changed"),
-        ("exact", "3.1.0", "3.1.0", "same"),
-    ],
-)
-def test_versions_count_as_configured(
-    env: Any, before: str, after: str, expect: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    digests = []
-    for version in (before, after):
-        monkeypatch.setitem(distributions._LOADED, "made_up", distributions.Distribution("made-up", version))
-        part = package_part("made_up.sub", env)
-        assert part is not None
-        assert (part.name, part.detail) == ("made-up", version)
-        digests.append(part.digest)
-    assert ("same" if digests[0] == digests[1] else "changed") == expect
-
-
-def test_versions_can_be_left_out() -> None:
-    assert package_part("numpy", "off") is None
-
-
-@pytest.mark.parametrize(
-    ("module", "name"),
-    [("numpy", "numpy"), ("dateutil", "python-dateutil"), ("xxhash", "xxhash"), ("yaml", "PyYAML")],
-)
-def test_distributions_are_found(module: str, name: str) -> None:
-    pytest.importorskip(module)
-    from importlib.metadata import version
-
-    assert distribution(module) == (name, version(name))
-
-
-def test_a_package_upgraded_after_its_import_counts_by_what_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    import xxhash
-
-    monkeypatch.setattr(xxhash, "__version__", "0.1", raising=False)
-    assert distributions._find("xxhash").version.startswith("0.1 (metadata: ")
-
-
-def test_installed_modules_are_no_source() -> None:
-    import numpy.linalg
-
-    found = module_parts([numpy.linalg.__name__, "pathlib"], "minor")
-    assert [part.name for part in found.parts] == ["numpy"]
-
-
-@pytest.mark.parametrize(
-    ("file", "origin"),
-    [
-        ("<cell-1>", Origin.LOCAL),
-        ("<frozen os>", Origin.PYTHON),
-        (os.__file__, Origin.PYTHON),
-        (str(Path(os.__file__).parent / "site-packages" / "x.py"), Origin.INSTALLED),
-        ("/somewhere/.venv/lib/python3.11/site-packages/x/y.py", Origin.INSTALLED),
-        ("/somewhere/project/util.py", Origin.LOCAL),
-        (places.__file__, Origin.PYTHON),
-    ],
-)
-def test_origin_of_files(file: str, origin: Origin) -> None:
-    assert file_origin(file) is origin
 
 
 @pytest.mark.parametrize(

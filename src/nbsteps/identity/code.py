@@ -10,8 +10,9 @@ from typing import Final
 
 from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.codeobjects import body_facts
-from nbsteps.identity.distributions import EnvMode
+from nbsteps.identity.distributions import EnvMode, package_part
 from nbsteps.identity.feed import digest_texts
+from nbsteps.identity.places import Origin, name_origin
 from nbsteps.identity.reach import Rules, Walk
 from nbsteps.identity.trees import body_digest
 
@@ -95,6 +96,13 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
     walk.run(follow, facts)
     walk.reached.update(reached)
     return Closure(walk.parts(), frozenset(walk.reached), tuple(sorted(set(walk.uncacheable))), tuple(walk.warnings))
+
+
+def type_packages(values: Iterable[object], context: CodeContext) -> tuple[Part, ...]:
+    """Parts for the distributions that the types of values come from: methods of an input are code that runs, too."""
+    modules = sorted({type(value).__module__ for value in values})
+    found = [package_part(module, context.env) for module in modules if name_origin(module) is Origin.INSTALLED]
+    return tuple({part.name: part for part in found if part is not None}.values())
 
 
 _NOTHING: Final = Closure()

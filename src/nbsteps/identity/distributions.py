@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -124,14 +123,18 @@ def _plain(name: str) -> str:
 @lru_cache(maxsize=1)
 def _all_distributions() -> dict[str, list[str]]:
     """Every top-level module's distributions; a few hundred milliseconds, so only where nothing quicker answers."""
-    return dict(metadata.packages_distributions())
+    from importlib.metadata import packages_distributions  # noqa: PLC0415 - keeps import nbsteps fast
+
+    return dict(packages_distributions())
 
 
 def _by_metadata(name: str) -> Distribution | None:
+    from importlib.metadata import version  # noqa: PLC0415 - keeps import nbsteps fast
+
     top, _, rest = name.partition(".")
     names = sorted(set(_all_distributions().get(top, ())))
     if not names:
         return None
     chosen = [found for found in names if rest and _plain(rest) in _plain(found)] or names
     found = chosen[0] if len(chosen) == 1 else "+".join(chosen)
-    return Distribution(found, "+".join(metadata.version(each) for each in chosen))
+    return Distribution(found, "+".join(version(each) for each in chosen))

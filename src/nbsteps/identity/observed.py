@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
-from urllib.parse import unquote
 
 from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.counted import Counting
@@ -237,6 +236,8 @@ def _listed(args: tuple[Any, ...]) -> None:
 def _connected(args: tuple[Any, ...]) -> None:
     name = os.fsdecode(args[0])
     if name.startswith("file:"):
+        from urllib.parse import unquote  # noqa: PLC0415 - keeps import nbsteps fast
+
         name = unquote(name[5:].partition("?")[0])
         name = f"/{name.lstrip('/')}" if name.startswith("/") else name  # file:///data/x.db
     if not name or name.startswith(":memory:"):

@@ -255,7 +255,8 @@ class Walk:
 
 def _is_shell(value: object) -> bool:
     """Whether a value is IPython's own: it puts its helpers into the user's names."""
-    return f"{getattr(value, '__module__', None)}.".startswith(_SHELL)
+    module = value.__globals__.get("__name__") if isinstance(value, types.FunctionType) else None
+    return f"{module or getattr(value, '__module__', None)}.".startswith(_SHELL)
 
 
 def _described(value: object) -> str:
