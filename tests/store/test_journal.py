@@ -140,9 +140,11 @@ def test_the_liveness_lock_is_held_until_the_end(tmp_path: Path) -> None:
     journal = Journal(tmp_path, {})
     journal.record([1])
     journal.sync()
-    assert locks.held_elsewhere(live_path(tmp_path, journal.owner))
+    assert locks.Lock.acquire(live_path(tmp_path, journal.owner)) is None
     journal.close()
-    assert not locks.held_elsewhere(live_path(tmp_path, journal.owner))
+    lock = locks.Lock.acquire(live_path(tmp_path, journal.owner))
+    assert lock is not None
+    lock.release()
 
 
 @pytest.mark.parametrize("operation", ["write", "fdatasync"])

@@ -275,6 +275,22 @@ def test_a_damaged_value_is_a_miss_and_can_be_stored_anew(opened: Callable[..., 
     assert store.get(store.put(value, digest(value))) == value
 
 
+def test_a_damaged_row_is_a_miss_and_is_replaced(opened: Callable[..., DuckStore], folder: Path) -> None:
+    store = opened()
+    artifact = Script(store).succeed("a", "text").outputs["out"]
+    store.close()
+    with duckdb.connect(str(folder / "store.duckdb")) as connection:
+        connection.execute("UPDATE log.values_1 SET payload = 'other'::BLOB")
+    store = opened()
+    with pytest.raises(DamagedValueError, match="checksum"):
+        store.get(artifact)
+    Script(store, "r2").succeed("a", "text")
+    store.close()
+    with duckdb.connect(str(folder / "store.duckdb")) as connection:
+        assert connection.execute("SELECT count(*) FROM log.values_1").fetchall() == [(1,)]
+    assert opened().get(artifact) == "text"
+
+
 def test_bytes_that_are_nowhere_are_a_miss(opened: Callable[..., DuckStore]) -> None:
     missing = Artifact("f" * 32, "int", "json", 2, "inline", "c" * 32)
     with pytest.raises(DamagedValueError, match="gone"):

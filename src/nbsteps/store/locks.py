@@ -108,17 +108,6 @@ def _try(descriptor: int, byte: int) -> bool:
     return True
 
 
-def held_elsewhere(path: Path) -> bool:
-    """Whether somebody holds the lock of a file; False where the file is gone."""
-    if not path.exists():
-        return False
-    lock = Lock.acquire(path)
-    if lock is None:
-        return True
-    lock.release()
-    return False
-
-
 def wait_for(
     path: Path,
     byte: int = 0,

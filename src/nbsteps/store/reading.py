@@ -151,5 +151,6 @@ def to_arrow(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
 
 def forget_value(connection: duckdb.DuckDBPyConnection, digest: str) -> None:
     """Drop what is known of a value that turned out to be damaged, so that it can be stored anew."""
-    for table in ("shelved", "artifacts"):
+    shelves = _query(connection, "SELECT DISTINCT shelf FROM log.shelved WHERE digest = $1", [digest])
+    for table in (*(f"values_{shelf}" for (shelf,) in shelves), "shelved", "artifacts"):
         connection.execute(f"DELETE FROM log.{table} WHERE digest = $1", [digest])  # noqa: S608 - our own name

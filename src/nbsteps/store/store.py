@@ -21,7 +21,7 @@ from nbsteps.ports import Recall
 from nbsteps.store import reading
 from nbsteps.store.flight import Flight
 from nbsteps.store.history import History
-from nbsteps.store.home import Home
+from nbsteps.store.home import BusyError, Home
 from nbsteps.store.ledger import Ledger
 from nbsteps.store.tables import move_tables
 from nbsteps.store.values import Stored, Values
@@ -101,6 +101,7 @@ class DuckStore:
         self.ledger = Ledger(self.home, values.tabular, self.vault.keep, self._warn)
         self.history = History(self.home, self.vault, self.ledger.folded)
         self._flight = Flight(self.folder, about)
+        self._damaged: set[str] = set()
 
     @property
     def degraded(self) -> str:
@@ -138,6 +139,9 @@ class DuckStore:
             if known is not None and self.vault.has(known):
                 return known
             stored = self._encode(value, digest)
+            if digest in self._damaged:
+                self._damaged.discard(digest)
+                self.ledger.forget_value(digest)
             if stored.payload is not None:
                 self.vault.keep(digest, stored.payload)
                 self.ledger.value(stored.artifact, stored.payload)
@@ -175,12 +179,11 @@ class DuckStore:
             raise DamagedValueError(f"the stored {artifact.type} cannot be read now: {error}") from error
 
     def _forget(self, artifact: Artifact) -> None:
-        """Make room for a damaged value to be stored anew."""
-        self.vault.forget(artifact.digest)
+        """Stop relying on a value that is damaged. What the home has of it goes only when a good one replaces it."""
         with self.ledger.lock:
+            self.vault.forget(artifact.digest)
             self.ledger.index.artifacts.pop(artifact.digest, None)
-        if self.home.path.exists():
-            self.ledger.forget_value(artifact.digest)
+            self._damaged.add(artifact.digest)
 
     def _fetch(self, digest: str) -> reading.Fetched:
         if not self.home.path.exists() and not self.home.journals.exists():
@@ -205,6 +208,8 @@ class DuckStore:
         if self.ledger.close() and self.home.path.exists():
             try:
                 move_tables(self.home, self.vault.codec, seconds=_MOVE_SECONDS)
+            except BusyError:
+                pass  # the next one to close moves them
             except (StoreError, OSError) as error:
                 self._warn(f"some tables stay files beside {self.home.path.name}: {error}")
         _stores.discard(self)
