@@ -148,3 +148,21 @@ def test_a_query_over_files_is_refused(tmp_path):
     frame().select("a").write_csv(tmp_path / "a.csv")
     with pytest.raises(UndigestibleError, match="collect"):
         digest(pl.scan_csv(tmp_path / "a.csv"))
+
+
+def twice(value):
+    return value * 2
+
+
+@pytest.mark.parametrize("function", [twice, lambda value: value])
+def test_a_query_that_calls_python_is_refused(function):
+    queries = [
+        pl.col("a").map_batches(function),
+        pl.col("a").rolling_map(function, 2),
+        pl.when(pl.col("a").name.map(function)).then(1),
+        pl.LazyFrame({"a": [1]}).map_batches(function),
+        pl.LazyFrame({"a": [1]}).select(pl.col("a").map_batches(function)),
+    ]
+    for query in queries:
+        with pytest.raises(UndigestibleError, match="Python function"):
+            digest([query])

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import collections, datetime as dt, decimal, enum, fractions, json, pathlib, random, sys, types, uuid, zoneinfo
 from nbsteps.identity.content import digest
@@ -60,3 +62,36 @@ def test_same_in_other_processes():
     assert len(set(first["digests"].values())) == len(first["digests"]) == 36
     for other in others:
         assert other == first
+
+
+FIRST = """
+import numpy as np, pandas as pd, polars as pl, pyarrow as pa
+from nbsteps.identity.content import digest
+
+value = {value}
+first = digest(value)
+for warm in (np.arange(3), np.float64(1), pd.DataFrame({{"a": ["b"]}}), pd.Timestamp(0), pl.Series([1]), pa.array([1])):
+    digest(warm)
+assert digest(value) == first, "the first digest of a process differs"
+"""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "np.zeros(3)",
+        "np.float64(1)",
+        "[np.float64(1), np.zeros(2)]",
+        "[np.float64(1)] * 20 + [pd.NA]",
+        "[1, pd.NaT]",
+        "pd.Timestamp(0)",
+        "pd.Period('2020')",
+        "pd.DataFrame({'a': ['b'], 'c': [1]})",
+        "pd.Index([1])",
+        "pl.Series(['a'])",
+        "pa.table({'a': [1]})",
+        "np.array([pd.NA, 1] * 20, dtype=object)",
+    ],
+)
+def test_what_was_digested_before_never_counts(value):
+    subprocess.run([sys.executable, "-c", FIRST.format(value=value)], check=True)

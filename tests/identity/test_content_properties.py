@@ -190,7 +190,7 @@ def some_frames(draw):
 def column(items, dtype):
     if dtype.startswith("datetime"):
         return pd.Series(pd.to_datetime(items, utc=True)).astype(dtype)
-    return pd.Series(items, dtype=dtype)
+    return pd.Series(items, dtype=pd.CategoricalDtype(list("abc")) if dtype == "category" else dtype)
 
 
 def rebuilt(frame):

@@ -254,6 +254,19 @@ def test_an_object_that_reduces_to_itself_forever_is_refused(monkeypatch):
     assert len(str(caught.value)) < 500
 
 
+def test_a_figure_is_the_same_when_it_is_looked_at_twice(monkeypatch):
+    figures = pytest.importorskip("matplotlib.figure")
+    content.register_code_digester(lambda code: None)
+
+    def draw(last):
+        figure = figures.Figure()
+        figure.subplots().plot([1, last])
+        return figure
+
+    figure = draw(2)
+    assert digest(figure) == digest(figure) != digest(draw(3))
+
+
 class TestCode:
     """Functions and classes inside values go to the hook."""
 

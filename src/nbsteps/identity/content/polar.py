@@ -11,6 +11,16 @@ import polars as pl
 from nbsteps.identity.content import arrow, builtin
 from nbsteps.identity.content.registry import ATTRIBUTE, CODE, ITEM, Handler, Part, Refusal, sized, text
 
+_CALLS_PYTHON: Final = "a query that calls a Python function; collect() it"
+_PICKLES: Final = (
+    *(b"\x80%c\x95" % protocol for protocol in (4, 5)),
+    *(b"\xcc\x80%c\xcc\x95" % protocol for protocol in (4, 5)),  # as integers in msgpack
+    *(b"\x18\x80%c\x18\x95" % protocol for protocol in (4, 5)),  # as integers in CBOR
+    b"PLPYFN",
+    b"PLPYUDF",
+)
+"""How pickles begin, in each way that polars has written them, and how it marks them."""
+
 
 def handler_for(kind: type) -> Handler | None:
     """The handler of a polars type; None if it goes the structural way."""
@@ -80,9 +90,23 @@ def _setting(name: str, value: Any) -> Iterator[Part]:
 
 
 def _lazy(value: pl.LazyFrame) -> Iterator[Part]:
-    if re.search(r"\bSCAN\b", value.explain(optimized=False)):
+    plan = value.explain(optimized=False)
+    if re.search(r"\bSCAN\b", plan):
         raise Refusal(value, "a query over files that may change; collect() it")
-    yield b"(polars.LazyFrame;" + sized(value.serialize())
+    if re.search("OPAQUE_PYTHON|python_udf", plan):
+        raise Refusal(value, _CALLS_PYTHON)
+    yield b"(polars.LazyFrame;" + sized(_plan(value, value.serialize()))
+
+
+def _expression(value: pl.Expr) -> Iterator[Part]:
+    yield b"(polars.Expr;" + sized(_plan(value, value.meta.serialize()))
+
+
+def _plan(value: object, data: bytes) -> bytes:
+    """The serialised form of a query, unless it holds a pickle: the source of a function is not in there."""
+    if any(mark in data for mark in _PICKLES):
+        raise Refusal(value, _CALLS_PYTHON)
+    return data
 
 
 def _dtype(value: Any) -> Iterator[Part]:
@@ -93,5 +117,6 @@ _BASES: Final[tuple[tuple[type, Handler], ...]] = (
     (pl.DataFrame, _frame),
     (pl.Series, _series),
     (pl.LazyFrame, _lazy),
+    (pl.Expr, _expression),
     (pl.DataType, _dtype),
 )

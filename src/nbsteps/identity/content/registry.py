@@ -44,7 +44,13 @@ _FAMILIES: Final = {
 }
 """Root module of a type -> the module that knows it, imported when the first such value is met."""
 
-_by_name: Final[dict[str, Callable[[Any], object]]] = {}
+
+def _callbacks(value: Any) -> object:
+    """The state of matplotlib's registry of callbacks, without the counter that moves on whenever it is read."""
+    return {name: item for name, item in value.__getstate__().items() if name != "_cid_gen"}
+
+
+_by_name: Final[dict[str, Callable[[Any], object]]] = {"matplotlib.cbook.CallbackRegistry": _callbacks}
 _by_type: Final[weakref.WeakKeyDictionary[type, Callable[[Any], object]]] = weakref.WeakKeyDictionary()
 _resolved: Final[weakref.WeakKeyDictionary[type, Handler]] = weakref.WeakKeyDictionary()
 
@@ -171,8 +177,11 @@ def _family(kind: type) -> Handler | None:
         home = _FAMILIES.get(base.__module__.partition(".")[0])
         if home is None:
             continue
-        handler: Handler | None = importlib.import_module(home).handler_for(kind)
-        if handler is not None or kind in LEAVES:
+        module = importlib.import_module(home)  # fills the tables
+        if kind in LEAVES:
+            return None
+        handler: Handler | None = HANDLERS.get(kind) or module.handler_for(kind)
+        if handler is not None:
             return handler
     return None
 
