@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 AnyPath = str | PathLike[str]
 
 
-def run(
+def run(  # noqa: PLR0913 - each is a word of its own, by keyword
     path: AnyPath,
     params: Mapping[str, Any] | None = None,
     *,
@@ -170,7 +170,8 @@ def load(name: str, run: str | None = None) -> Any:
 
 def _history(kind: str, filters: Mapping[str, Any]) -> pd.DataFrame:
     with _store() as store:
-        return store.history.frame(kind, **filters)
+        frame: pd.DataFrame = getattr(store.history, kind)(**filters)
+        return frame
 
 
 def _kernel() -> Any:
@@ -187,7 +188,7 @@ def _store() -> Iterator[DuckStore]:
     """The kernel's own store, or one opened for this call."""
     kernel = _kernel()
     if kernel is not None:
-        yield kernel.session.services.store
+        yield kernel.store
         return
     with open_store(Path.cwd()) as store:
         yield store

@@ -155,7 +155,7 @@ def _shown_path(path: Path) -> str:
 
 def _tell(fact: Mapping[str, Any]) -> None:
     """One line of progress on standard error."""
-    from nbsteps.display.progress import fact_line  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.display.headless import fact_line  # noqa: PLC0415 - keeps --help fast
 
     _say(fact_line(fact))
 
@@ -208,7 +208,7 @@ def _history(args: argparse.Namespace) -> int:
         if args.json:
             _print_json(store.history.records(args.kind, limit=args.limit))
             return 0
-        frame = store.history.frame(args.kind, limit=args.limit)
+        frame = getattr(store.history, args.kind)(limit=args.limit)
     _print(frame.to_csv(index=False).rstrip() if args.csv else _table(frame))
     return 0
 
@@ -240,10 +240,10 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _graph(args: argparse.Namespace) -> int:
+    from nbsteps.display.headless import graph_lines  # noqa: PLC0415 - keeps --help fast
     from nbsteps.display.mermaid import graph_mermaid  # noqa: PLC0415 - keeps --help fast
     from nbsteps.display.page import graph_html  # noqa: PLC0415 - keeps --help fast
     from nbsteps.display.svg import graph_svg  # noqa: PLC0415 - keeps --help fast
-    from nbsteps.display.text import graph_lines  # noqa: PLC0415 - keeps --help fast
     from nbsteps.display.view import graph_model  # noqa: PLC0415 - keeps --help fast
     from nbsteps.notebook.launch import Request, understand_notebook  # noqa: PLC0415 - keeps --help fast
 

@@ -123,7 +123,7 @@ def _read_step(row: Mapping[str, Any]) -> StepRun:
 
 def plan_rows(plan: Plan, graph: Graph) -> list[dict[str, Any]]:
     """A forecast as rows in graph order, the context cells that are needed first."""
-    contexts = [
+    contexts: list[dict[str, Any]] = [
         {"step": None, "cell": cell, "decision": str(Action.CONTEXT), "reason": f"needed by {step}", "reasons": []}
         for cell, step in plan.contexts.items()
     ]

@@ -173,7 +173,6 @@ class FakeEvaluator:
         return self._execute(cell.source)
 
     def _execute(self, source: str) -> Outcome:
-        self.materialise([name for name in self.waiting if name in source])
         printed = io.StringIO()
         error: BaseException | None = None
         with redirect_stdout(printed):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nbsteps.core.model import Part, PartKind
-from nbsteps.identity.code import Closure, CodeContext, closure, type_packages
+from nbsteps.identity.code import Closure, CodeContext, closure, module_package
 
 CONTEXT = CodeContext()
 Notebook = Callable[..., dict[str, Any]]
@@ -128,8 +128,10 @@ def test_two_names_of_one_module_give_one_reason(notebook: Notebook) -> None:
     assert len(close(namespace, "a", "b").uncacheable) == 1
 
 
-def test_packages_of_types() -> None:
-    import numpy as np
-
-    assert [part.name for part in type_packages([np.zeros(1), np.int64(1), 1, "a"], CONTEXT)] == ["numpy"]
-    assert type_packages([np.zeros(1)], CodeContext(env="off")) == ()
+@pytest.mark.parametrize(
+    ("module", "env", "expect"),
+    [("numpy", "minor", "numpy"), ("numpy", "off", None), ("builtins", "minor", None), ("", "minor", None)],
+)
+def test_packages_of_modules(module: str, env: str, expect: str | None) -> None:
+    part = module_package(module, CodeContext(env=env))
+    assert (part and part.name) == expect

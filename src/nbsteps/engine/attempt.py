@@ -55,7 +55,7 @@ class Attempts:
             pid=services.host.pid,
         )
         services.emit(AttemptStarted(attempt.started_at, attempt))
-        with observe_reads() as seen, observe_env() as asked, self._guarded(step, identity) as guard:
+        with observe_reads(services.private) as seen, observe_env() as asked, self._guarded(step, identity) as guard:
             outcome = services.evaluator.run_body(step)
             guard.error = outcome.error
         services.epoch += 1
@@ -159,7 +159,7 @@ class Attempts:
                 artifact = outputs[name] = services.store.put(value, digest)
             except (UndigestibleError, UnstorableValueError) as error:
                 uncacheable.append(f"{name}: {error.problem.message}")
-            self._bindings.note(name, digest or unique_digest(), artifact)
+            self._bindings.note(name, value, digest or unique_digest(), artifact)
         return outputs, tuple(uncacheable)
 
     def _store_displays(self, outcome: Outcome) -> Artifact | None:

@@ -13,10 +13,27 @@ from nbsteps.identity import content
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One variable's last known content; ``artifact`` is None where it could not be stored."""
+    """One variable's content.
+
+    Attributes:
+        digest: of its content, or a stand-in that equals no other.
+        artifact: None where it is not stored.
+        module: top-level module of its type, ``""`` where unknown.
+    """
 
     digest: str
     artifact: Artifact | None
+    module: str = ""
+
+
+def stored(artifact: Artifact) -> Bound:
+    """A stored value as what a variable holds."""
+    return Bound(artifact.digest, artifact, artifact.type.partition(".")[0])
+
+
+def module_of(value: object) -> str:
+    """Top-level module of a value's type."""
+    return type(value).__module__.partition(".")[0]
 
 
 class Bindings:
@@ -39,7 +56,7 @@ class Bindings:
 
     def bind(self, name: str, artifact: Artifact) -> None:
         """Bind one stored value lazily."""
-        self._bound[name] = Bound(artifact.digest, artifact)
+        self._bound[name] = stored(artifact)
         self._services.evaluator.bind(name, lambda: self._load(artifact))
 
     def _load(self, artifact: Artifact) -> object:
@@ -49,9 +66,9 @@ class Bindings:
             self.missing.add(artifact.digest)
             raise
 
-    def note(self, name: str, digest: str, artifact: Artifact | None) -> None:
+    def note(self, name: str, value: object, digest: str, artifact: Artifact | None) -> None:
         """Remember what a body just assigned, and that its value is stored again."""
-        self._bound[name] = Bound(digest, artifact)
+        self._bound[name] = Bound(digest, artifact, module_of(value))
         self.missing.discard(digest)
 
     def retire(self, written: Container[str]) -> None:
@@ -77,8 +94,10 @@ class Bindings:
         bound = self._bound.get(name)
         if bound is not None and self._services.evaluator.pending(name):
             return bound
-        digest = digest_or_unique(self._services.evaluator.namespace[name])
-        return bound if bound is not None and bound.digest == digest else Bound(digest, None)
+        value = self._services.evaluator.namespace[name]
+        digest = digest_or_unique(value)
+        same = bound is not None and bound.digest == digest
+        return Bound(digest, bound.artifact if same and bound is not None else None, module_of(value))
 
     def provide(self, inputs: Mapping[str, Bound], *, verify: bool = True) -> None:
         """Make the namespace hold exactly the content that ``inputs`` names for each variable.

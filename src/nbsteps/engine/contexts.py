@@ -12,6 +12,7 @@ from nbsteps.core.graph import Graph
 from nbsteps.core.model import Cell, Step
 from nbsteps.engine.bindings import Bindings
 from nbsteps.engine.services import Services
+from nbsteps.identity.modules import remember_imports
 
 
 class ContextError(NbstepsError):
@@ -52,6 +53,7 @@ class ContextKeeper:
         self._sequence += 1
         self._executed[source] = _Executed(self._sequence, seen)
         self._services.epoch += 1
+        remember_imports()
 
     def override(self, graph: Graph, values: Mapping[str, object]) -> None:
         """Set parameters; everything that rests on a ``parameters`` cell is due again."""

@@ -39,6 +39,7 @@ class _Static:
     parts: tuple[Part, ...]
     reached: frozenset[str]
     uncacheable: tuple[str, ...]
+    warnings: tuple[str, ...]
     digest: str
 
 
@@ -53,6 +54,7 @@ class Judge:
         self._statics: dict[str, tuple[int, _Static]] = {}
         self._recall = Recall()
         self._warned: set[str] = set()
+        self._package_parts: dict[str, Part | None] = {}
         self._context = code.CodeContext(services.root, services.folder, services.config.env)
 
     def recall(self, steps: tuple[str, ...]) -> None:
@@ -82,8 +84,21 @@ class Judge:
         parts = static.parts + tuple(
             Part(PartKind.VALUE, name, value.digest, _shown(value), "input") for name, value in bound.items()
         )
+        parts += self._packages(bound)
         uncacheable += [f"{name}: has no content digest" for name, value in bound.items() if is_volatile(value.digest)]
         return Identity(make_key(parts), static.digest, parts, bound, tuple(uncacheable))
+
+    def _packages(self, inputs: Mapping[str, Bound]) -> tuple[Part, ...]:
+        """Parts for the distributions that the inputs' types come from: their methods are code that runs, too."""
+        found: dict[str, Part] = {}
+        for value in inputs.values():
+            module = value.module
+            if module not in self._package_parts:
+                self._package_parts[module] = code.module_package(module, self._context)
+            part = self._package_parts[module]
+            if part is not None:
+                found[part.name] = part
+        return tuple(found.values())
 
     def facts(self, step: Step, identity: Identity, *, forced: bool, run_id: str, fresh: bool = False) -> Facts:
         """Everything that ``decide`` wants to know.
@@ -96,7 +111,9 @@ class Judge:
             fresh: ask the store once more, for what others committed since the bulk read.
         """
         store = self._services.store
-        candidates = store.find(identity.key) if fresh else self._recall.results.get(identity.key, ())
+        candidates = () if fresh else self._recall.results.get(identity.key, ())
+        if fresh or (not candidates and identity.static not in self._recall.statics):
+            candidates = store.find(identity.key)
         last = self.last(step.name)
         result = None if last is None else last.result
         needs_old = not candidates and result is not None
@@ -116,7 +133,7 @@ class Judge:
 
     def warnings(self, step: Step) -> tuple[str, ...]:
         """What is doubtful about the step's code, each said once."""
-        fresh = tuple(text for text in self._static(step).uncacheable if text not in self._warned)
+        fresh = tuple(text for text in self._static(step).warnings if text not in self._warned)
         self._warned.update(fresh)
         return fresh
 
@@ -148,6 +165,7 @@ class Judge:
             ignore=options.ignore,
             parameters=self._graph.parameters,
             context=self._context,
+            body=step.body,
         )
         parts = (environment.python_part(), *code.body_part(step.body, step.outputs), *closure.parts)
         if options.files:
@@ -156,7 +174,8 @@ class Judge:
             parts += environment.declared_env(options.env)
         if options.version:
             parts += (Part(PartKind.VERSION, "", options.version, options.version),)
-        return _Static(parts, closure.reached, closure.uncacheable, make_key(parts))
+        warnings = (*closure.warnings, *(f"uncacheable: {text}" for text in closure.uncacheable))
+        return _Static(parts, closure.reached, closure.uncacheable, warnings, make_key(parts))
 
 
 def _shown(value: Bound) -> str:

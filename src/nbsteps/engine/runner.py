@@ -13,7 +13,7 @@ from nbsteps.core.graph import Graph
 from nbsteps.core.model import Result, Run, RunResult, Step, StepRun
 from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.engine.attempt import Attempts, Executed, describe
-from nbsteps.engine.bindings import Bindings, Bound, unique_digest
+from nbsteps.engine.bindings import Bindings, Bound, stored, unique_digest
 from nbsteps.engine.contexts import ContextError, ContextKeeper
 from nbsteps.engine.judge import Identity, Judge
 from nbsteps.engine.services import Services
@@ -115,7 +115,7 @@ class Runner:
             raise
         identity = self._judge.identify(step, self._inputs(name) if live is None else live)
         for text in self._judge.warnings(step):
-            self._services.warn(self.run.run_id, name, f"uncacheable: {text}", _mend(text))
+            self._services.warn(self.run.run_id, name, text, _mend(text))
         return self._settle(step, identity, forced=forced, live=live is not None)
 
     def _remake(self, error: StoreError) -> bool:
@@ -143,8 +143,7 @@ class Runner:
     def _output(self, source: str, variable: str) -> Bound:
         result = self.progress.results.get(source)
         if result is not None and variable in result.outputs:
-            artifact = result.outputs[variable]
-            return Bound(artifact.digest, artifact)
+            return stored(result.outputs[variable])
         return self._bindings.known(variable) or Bound(unique_digest(), None)
 
     def _settle(self, step: Step, identity: Identity, *, forced: bool, live: bool) -> StepRun:
@@ -231,5 +230,6 @@ class Runner:
 
 
 def _mend(text: str) -> str:
-    name = text.split(":", 1)[0]
-    return f"--ignore {name}, or make {name} the output of a step"
+    kind, _, rest = text.partition("uncacheable: ")
+    name = rest.partition(":")[0]
+    return "" if kind or not name.isidentifier() else f"--ignore {name}, or make {name} the output of a step"

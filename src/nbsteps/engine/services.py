@@ -30,6 +30,7 @@ class Services:
     Attributes:
         notebook: what the history calls the notebook: its path in the project, or a stand-in where none is known.
         folder: the notebook's folder; ``--files`` patterns are relative to it.
+        private: files and folders of our own, which never count as read by a body.
         epoch: counts executions of user code; what was read from live objects holds for one epoch only.
     """
 
@@ -42,6 +43,7 @@ class Services:
     folder: Path = field(default_factory=Path)
     root: Path | None = None
     listeners: list[Listener] = field(default_factory=list)
+    private: tuple[Path, ...] = ()
     epoch: int = 0
 
     def emit(self, event: Event) -> None:

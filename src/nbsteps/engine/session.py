@@ -14,7 +14,7 @@ from nbsteps.core.model import Artifact, Cell, Result, Run, RunResult, Step, Ste
 from nbsteps.core.plan import Plan, forecast
 from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import RunState, StepState
-from nbsteps.engine.bindings import Bindings, Bound
+from nbsteps.engine.bindings import Bindings, Bound, stored
 from nbsteps.engine.contexts import ContextError, ContextKeeper
 from nbsteps.engine.judge import Judge
 from nbsteps.engine.notebook import NotebookCells
@@ -124,7 +124,7 @@ class Session:
                 self.keeper.prepare(step, graph, "")
             except (ContextError, StoreError) as error:
                 return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, str(error.args[0])),))
-            bound = {name: Bound(artifact.digest, artifact) for name, artifact in inputs.items()}
+            bound = {name: stored(artifact) for name, artifact in inputs.items()}
             return judge.facts(step, judge.identify(step, bound), forced=step.name in forced, run_id="")
 
         found = forecast(graph, frozenset(names), assess, judge.latest)

@@ -98,11 +98,11 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
     return Closure(walk.parts(), frozenset(walk.reached), tuple(sorted(set(walk.uncacheable))), tuple(walk.warnings))
 
 
-def type_packages(values: Iterable[object], context: CodeContext) -> tuple[Part, ...]:
-    """Parts for the distributions that the types of values come from: methods of an input are code that runs, too."""
-    modules = sorted({type(value).__module__ for value in values})
-    found = [package_part(module, context.env) for module in modules if name_origin(module) is Origin.INSTALLED]
-    return tuple({part.name: part for part in found if part is not None}.values())
+def module_package(module: str, context: CodeContext) -> Part | None:
+    """The part for the distribution that a top-level module comes from; None for what is not installed."""
+    if not module or name_origin(module) is not Origin.INSTALLED:
+        return None
+    return package_part(module, context.env)
 
 
 _NOTHING: Final = Closure()

@@ -224,9 +224,13 @@ def _callers(frame: FrameType | None) -> Iterator[str]:
         frame = frame.f_back
 
 
+_PATH_LISTERS: Final = (f"importlib{os.sep}metadata{os.sep}__init__.py", "pkgutil.py")
+"""What lists every folder of ``sys.path``, the notebook's among them, to find installed packages."""
+
+
 def _listed(args: tuple[Any, ...]) -> None:
     for filename in _callers(sys._getframe(1)):  # noqa: SLF001 - the cheapest way to the caller
-        if filename.startswith("<frozen importlib"):
+        if filename.startswith("<frozen importlib") or filename.endswith(_PATH_LISTERS):
             return
         if file_origin(filename) is not Origin.PYTHON:
             break

@@ -32,7 +32,7 @@ def current() -> Kernel | None:
     """The kernel object of this process, if it is a kernel with the extension loaded."""
     from IPython.core.getipython import get_ipython  # noqa: PLC0415 - beside its only use
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     return None if shell is None else connected(shell)
 
 

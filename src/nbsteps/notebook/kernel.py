@@ -16,13 +16,14 @@ from nbsteps.core.cells import Context, understand
 from nbsteps.core.errors import DocumentError
 from nbsteps.core.model import Cell
 from nbsteps.core.source import split_cell
-from nbsteps.engine.services import Host, Services
+from nbsteps.engine.services import Host, Services, new_id
 from nbsteps.engine.session import Session
 from nbsteps.notebook.document import find_notebook, read_notebook
 from nbsteps.notebook.evaluator import ShellEvaluator
 from nbsteps.store.store import DuckStore
 
 if TYPE_CHECKING:
+    import pandas as pd
     from IPython.core.interactiveshell import InteractiveShell
 
 
@@ -117,8 +118,8 @@ class Kernel:
         root = project_root(folder)
         store = DuckStore(store_folder(folder), config=config)
         services = Services(self.evaluator, store, SystemClock(), this_host(), config)
-        services.folder, services.root = folder, root
-        services.notebook = notebook_name(self.path, root)
+        services.folder, services.root, services.private = folder, root, (store_folder(folder),)
+        services.notebook = notebook_name(self.path, root) or f"unsaved {new_id()}"
         session = Session(services)
         self._adopt_history(session)
         return session
@@ -168,6 +169,18 @@ class Kernel:
             if split is not None and split.body.strip() == body.strip():
                 return cell
         return Cell(f"In [{self.shell.execution_count}]", f"%%step {line}\n{body}")
+
+    @property
+    def store(self) -> DuckStore:
+        """The store that serves this kernel's notebook."""
+        store = self.session.services.store
+        assert isinstance(store, DuckStore)  # noqa: S101 - made in _make_session
+        return store
+
+    def history(self, kind: str, **filters: Any) -> pd.DataFrame:
+        """One of the history tables."""
+        frame: pd.DataFrame = getattr(self.store.history, kind)(**filters)
+        return frame
 
     def close(self) -> None:
         """Flush and release the store; runs at exit."""

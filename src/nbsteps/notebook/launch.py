@@ -57,12 +57,7 @@ def run(request: Request) -> dict[str, Any]:
         NbstepsError: nothing was executed, for the reason it gives.
         KeyboardInterrupt: the user interrupted; the output notebook is saved, the run is recorded as cancelled.
     """
-    import papermill  # noqa: PLC0415 - slow to load, and only needed here
-    from jupyter_client.kernelspec import NoSuchKernel  # noqa: PLC0415 - comes with papermill
-    from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415 - comes with papermill
-
-    from nbsteps.notebook.papermill import Wishes  # noqa: PLC0415 - comes with papermill
-    from nbsteps.notebook.remote import missing_kernel  # noqa: PLC0415 - comes with papermill
+    from nbsteps.notebook.papermill import Wishes, execute  # noqa: PLC0415 - slow to load, and only needed here
 
     document, graph = understand_notebook(request)
     selected = graph.ancestors(request.steps) if request.steps else frozenset(graph.steps)
@@ -71,22 +66,7 @@ def run(request: Request) -> dict[str, Any]:
         raise ProblemsError(wrong)
     output = output_path(request)
     wishes = Wishes(request.steps, request.force, request.trigger, request.params, request.tell)
-    try:
-        papermill.execute_notebook(
-            document.path,
-            output,
-            parameters=request.params,
-            engine_name="nbsteps",
-            kernel_name=request.kernel,
-            progress_bar=False,
-            cwd=document.path.parent,
-            nbsteps=wishes,
-        )
-    except PapermillExecutionError:
-        if not wishes.report:
-            raise
-    except NoSuchKernel as error:
-        raise missing_kernel(document.path, request.kernel or document.kernel_name) from error
+    execute(document, output, wishes, request.kernel)
     return _concluded(wishes.report, document, output)
 
 

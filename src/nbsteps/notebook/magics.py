@@ -7,6 +7,7 @@ import html
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ STATE_KEY = "nbsteps"
 
 
 @magics_class
-class NbstepsMagics(Magics):  # type: ignore[misc]  # IPython's class is untyped for mypy
+class NbstepsMagics(Magics):
     """The two magics."""
 
     def __init__(self, shell: InteractiveShell, kernel: Kernel) -> None:
@@ -63,7 +64,7 @@ class NbstepsMagics(Magics):  # type: ignore[misc]  # IPython's class is untyped
     def _conclude(self, session: Session, done: CellRun) -> None:
         """Show what the step came to; a failure becomes this cell's error."""
         if done.result is not None and not done.shown:
-            _replay(session, done.result)
+            _replay(session, replace(done.result, step=done.step.step))
         elif done.step.state in GOOD:
             note(text.ran_note(done.step), done.step)
         else:
@@ -71,8 +72,7 @@ class NbstepsMagics(Magics):  # type: ignore[misc]  # IPython's class is untyped
         if done.error is not None:
             if isinstance(done.error, NbstepsError):
                 raise quiet(done.error) from None
-            attach_traceback(self.shell, done.error)
-            raise done.error
+            raise attach_traceback(self.kernel.shell, done.error)
         if done.step.state not in GOOD:
             step = session.graph().steps[done.step.step]
             failed = StepError(done.step.reason, step=step.name, cell=step.cell.label, hint="")
@@ -113,7 +113,7 @@ class NbstepsMagics(Magics):  # type: ignore[misc]  # IPython's class is untyped
         finally:
             session.services.listeners.remove(progress)
         print(text.run_lines(result))  # noqa: T201 - a magic's output is standard output
-        _raise_for(self.shell, result, errors)
+        _raise_for(self.kernel.shell, result, errors)
 
     def _plan(self, args: argparse.Namespace) -> None:
         session = self.kernel.session
@@ -135,7 +135,7 @@ class NbstepsMagics(Magics):  # type: ignore[misc]  # IPython's class is untyped
             plain += "\n\n" + text.problem_lines(graph.problems)
         views = node_views((row.step.name, row.state, row.decision, row.result) for row in rows)
         picture = graph_svg(graph_model(graph, views, title=session.services.notebook))
-        publish_display_data({"text/plain": plain, "image/svg+xml": picture})
+        _publish({"text/plain": plain, "image/svg+xml": picture})
 
     def _graph(self, args: argparse.Namespace) -> None:
         self._show(args)
@@ -149,9 +149,7 @@ class NbstepsMagics(Magics):  # type: ignore[misc]  # IPython's class is untyped
         print(text.problem_lines(problems) if problems else "no problems")  # noqa: T201 - a magic's output
 
     def _history(self, args: argparse.Namespace) -> pd.DataFrame:
-        store = self.kernel.session.services.store
-        frame: pd.DataFrame = store.history.frame(args.kind)  # type: ignore[attr-defined]
-        return frame
+        return self.kernel.history(args.kind)
 
     def _notebook(self, args: argparse.Namespace) -> None:
         if args.path is not None:
@@ -180,7 +178,11 @@ def note(line: str, step: StepRun, *, seconds: float = 0.0) -> None:
     }
     style = "color:var(--jp-ui-font-color2,#777);font-size:11px"
     data = {"text/plain": line, "text/html": f'<div style="{style}">{html.escape(line)}</div>'}
-    publish_display_data(data, {STATE_KEY: state})
+    _publish(data, {STATE_KEY: state})
+
+
+def _publish(data: Mapping[str, str], metadata: Mapping[str, Any] | None = None) -> None:
+    publish_display_data(dict(data), dict(metadata or {}))  # type: ignore[no-untyped-call]
 
 
 def show_plan(plan: Plan, graph: Graph) -> None:
@@ -217,8 +219,7 @@ def _raise_for(shell: InteractiveShell, result: RunResult, errors: Mapping[str, 
             error = errors[name]
             if isinstance(error, NbstepsError):
                 raise quiet(error) from None
-            attach_traceback(shell, error)
-            raise error
+            raise attach_traceback(shell, error)
     if result.state is RunState.FAILED:
         msg = "the run failed"
         raise quiet(StepError(msg))

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import papermill
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager
+from papermill.exceptions import PapermillExecutionError
 from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
@@ -25,8 +28,8 @@ from nbsteps.core.graph import Graph, build
 from nbsteps.core.model import Cell
 from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.notebook import gate
-from nbsteps.notebook.document import NOTEBOOK_VARIABLE
-from nbsteps.notebook.remote import ask
+from nbsteps.notebook.document import NOTEBOOK_VARIABLE, Document
+from nbsteps.notebook.remote import ask, missing_kernel
 from nbsteps.notebook.wire import cells_as_rows
 
 STATE_KEY = "nbsteps"
@@ -77,6 +80,32 @@ class Manager(NotebookExecutionManager):  # type: ignore[misc]  # papermill is u
         """Write the final state in any case."""
         self._last = True
         super().notebook_complete(**kwargs)
+
+
+def execute(document: Document, output: Path, wishes: Wishes, kernel: str | None = None) -> None:
+    """Run a notebook through papermill with our engine; what became of it is in ``wishes.report``.
+
+    Raises:
+        DocumentError: its kernel is not installed.
+        ProblemsError: a selected step has problems; no kernel was started.
+        PapermillExecutionError: a cell failed before the run could be concluded.
+    """
+    try:
+        papermill.execute_notebook(
+            document.path,
+            output,
+            parameters=dict(wishes.parameters),
+            engine_name="nbsteps",
+            kernel_name=kernel,
+            progress_bar=False,
+            cwd=document.path.parent,
+            nbsteps=wishes,
+        )
+    except PapermillExecutionError:
+        if not wishes.report:
+            raise
+    except NoSuchKernel as error:
+        raise missing_kernel(document.path, kernel or document.kernel_name) from error
 
 
 class NbstepsEngine(Engine):  # type: ignore[misc]  # papermill is untyped

@@ -93,8 +93,10 @@ def kernel_for(path: Path, kernel_name: str) -> Iterator[Any]:
     try:
         yield client
     finally:
+        client.shutdown()
         client.stop_channels()
-        manager.shutdown_kernel(now=False)
+        manager.finish_shutdown()
+        manager.cleanup_resources()
 
 
 def missing_kernel(path: Path, kernel_name: str) -> DocumentError:

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     Connection = duckdb.DuckDBPyConnection
 
 _MILLION: Final = 1_000_000
-_NEWEST: Final = """
-SELECT shown.step, shown.output, a.digest, a.type, a.codec, a.bytes, a.location, a.checksum, a.mac, a.summary
-FROM log.show_artifacts shown JOIN log.artifacts a USING (digest)
-QUALIFY row_number() OVER (PARTITION BY shown.step, shown.output ORDER BY shown.seq DESC) = 1
+_CURRENT: Final = """
+SELECT e.step, o.output, a.digest, a.type, a.codec, a.bytes, a.location, a.checksum, a.mac, a.summary
+FROM log.step_ends e JOIN log.outputs o ON o.result = e.result JOIN log.artifacts a ON a.digest = o.digest
+WHERE e.result NOT IN (SELECT id FROM log.cleared){more}
+QUALIFY row_number() OVER (PARTITION BY e.step, o.output ORDER BY e.seq DESC) = 1
 """
+"""A step's current outputs: those that it computed or restored most recently."""
 
 
 class History:
@@ -98,8 +100,25 @@ class History:
         rows: list[tuple[Any, ...]] = self._read(lambda connection: connection.execute(query, parameters).fetchall())
         return rows
 
+    def artifact(self, step: str, output: str, run_id: str | None = None) -> Artifact:
+        """The stored output of a step: the one that it computed or restored last, or the one of a run.
+
+        Raises:
+            UsageError: there is none, with what there is.
+        """
+        more = "" if run_id is None else " AND e.run_id = $run"
+        parameters = {} if run_id is None else {"run": run_id}
+        rows = self._read(lambda connection: connection.execute(_CURRENT.format(more=more), parameters).fetchall())
+        for found_step, found_output, *fields in rows:
+            if (found_step, found_output) == (step, output):
+                return Artifact(*fields)
+        where = "" if run_id is None else f" in run {run_id}"
+        known = ", ".join(f"{row[0]}.{row[1]}" for row in rows)
+        msg = f"no output {step}.{output} is stored{where}"
+        raise UsageError(msg, hint=f"stored: {known}" if known else "run the notebook first")
+
     def sql(self, query: str) -> pd.DataFrame:
-        """Answer a query over the history tables and every cached table as ``step.output`` (the newest result).
+        """Answer a query over the history tables and every cached table as ``step.output``, as the step computed or restored it last.
 
         The query sees copies: it can change neither the store nor any file.
 
@@ -128,7 +147,7 @@ class History:
 
         def read(connection: Connection) -> tuple[dict[str, pa.Table], list[tuple[Any, ...]], Fetched]:
             copies = {name: to_arrow(connection, f"FROM v1.{name}") for name in tables}
-            newest = connection.execute(_NEWEST).fetchall()
+            newest = connection.execute(_CURRENT.format(more="")).fetchall()
             digests = [row[2] for row in newest if row[0].lower() in words and row[1].lower() in words]
             size = sum(row[5] for row in newest)
             return copies, newest, fetch(connection, digests, size) if digests else Fetched()
