@@ -40,12 +40,20 @@ class _Turned:
         self._near = graph.after if leftwards else graph.before
         self._graph = graph
 
-    def near(self, node: int) -> list[int]:
-        """Neighbours in the column taken before, in order; a slot keeps to the slot that its edge comes from."""
-        found = [other for other in self._near[node] if other in self.place]
-        if node >= self._graph.steps:
-            found = [other for other in found if other >= self._graph.steps] or found
-        return sorted(found, key=self.place.__getitem__)
+    def medians(self, node: int) -> list[int]:
+        """The middle one or two of the neighbours in the column taken before.
+
+        A slot keeps to the slot that its edge comes from, so that long edges are straight; of two in the middle a step
+        comes before a slot, so that an edge that skips a step bends and not the chain that it skips.
+        """
+        steps = self._graph.steps
+        near = [other for other in self._near[node] if other in self.place]
+        if node >= steps:
+            near = [other for other in near if other >= steps] or near
+        near.sort(key=self.place.__getitem__)
+        middle = near[(len(near) - 1) // 2 : len(near) // 2 + 1]
+        firm = [other for other in middle if other < steps]
+        return middle if node >= steps or len(firm) != 1 else firm
 
 
 def _conflicts(graph: Layered, columns: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
@@ -81,10 +89,7 @@ def _align(turned: _Turned, crossing: set[tuple[int, int]]) -> dict[int, int]:
     for column in turned.columns:
         last = -1
         for node in column:
-            near = turned.near(node)
-            middle = (len(near) - 1) / 2
-            for index in dict.fromkeys((int(middle), int(middle + 0.5))) if near else ():
-                other = near[index]
+            for other in turned.medians(node):
                 free = root[node] == node and last < place[other]
                 if free and (other, node) not in crossing and (node, other) not in crossing:
                     root[node] = root[other]

@@ -14,6 +14,10 @@ from typing import Final
 
 _SLOT_BUDGET: Final = 20_000
 """Slots beyond this are not made: a picture with that many crossing edges shows nothing anyway."""
+_LARGE: Final = 100
+"""Steps up to which every edge is drawn."""
+_FAR: Final = 10
+"""Columns above which an edge of a large graph is long."""
 _SWEEPS: Final = 12
 _NODES_FOR_ALL_SWEEPS: Final = 1500
 
@@ -29,6 +33,7 @@ class Layered:
         before: number to its neighbours in the column before.
         after: number to its neighbours in the column after.
         slots: step to the slots of its long edges, the one next to it first.
+        left_out: (parent, step) of the edges that are not drawn.
     """
 
     steps: int
@@ -37,6 +42,7 @@ class Layered:
     before: list[list[int]]
     after: list[list[int]]
     slots: dict[int, list[int]]
+    left_out: frozenset[tuple[int, int]]
 
 
 def layer(parents: Sequence[Sequence[int]]) -> Layered:
@@ -45,9 +51,30 @@ def layer(parents: Sequence[Sequence[int]]) -> Layered:
     ``parents`` may name a later step (steps of a circle); such an edge has no part in the layout.
     """
     column = _columns(parents)
-    graph = _with_slots(parents, column)
+    graph = _with_slots(parents, column, _implied(parents, column))
     _untangle(graph)
     return graph
+
+
+def _implied(parents: Sequence[Sequence[int]], column: list[int]) -> frozenset[tuple[int, int]]:
+    """In a large graph, the long edges that say nothing new: other steps on the way already need the parent.
+
+    Without this a first step that a thousand others need would draw a line to each of them.
+    """
+    if len(parents) <= _LARGE:
+        return frozenset()
+    found = set[tuple[int, int]]()
+    above: list[int] = []
+    for step, needed in enumerate(parents):
+        earlier = [parent for parent in needed if parent < step]
+        through = 0
+        for parent in earlier:
+            through |= above[parent]
+        above.append(through | sum(1 << parent for parent in set(earlier)))
+        for parent in earlier:
+            if column[step] - column[parent] > _FAR and through >> parent & 1:
+                found.add((parent, step))
+    return frozenset(found)
 
 
 def _columns(parents: Sequence[Sequence[int]]) -> list[int]:
@@ -66,7 +93,7 @@ def _columns(parents: Sequence[Sequence[int]]) -> list[int]:
     return column
 
 
-def _with_slots(parents: Sequence[Sequence[int]], column: list[int]) -> Layered:
+def _with_slots(parents: Sequence[Sequence[int]], column: list[int], left_out: frozenset[tuple[int, int]]) -> Layered:
     steps = len(parents)
     column = list(column)
     columns: list[list[int]] = [[] for _ in range(max(column, default=-1) + 1)]
@@ -74,10 +101,10 @@ def _with_slots(parents: Sequence[Sequence[int]], column: list[int]) -> Layered:
         columns[column[step]].append(step)
     before: list[list[int]] = [[] for _ in range(steps)]
     after: list[list[int]] = [[] for _ in range(steps)]
-    graph = Layered(steps, columns, column, before, after, {})
+    graph = Layered(steps, columns, column, before, after, {}, left_out)
     for step, needed in enumerate(parents):
         for parent in needed:
-            if parent < step:
+            if parent < step and (parent, step) not in left_out:
                 _connect(graph, parent, step)
     return graph
 

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
+from typing import Final
 
 from nbsteps.display.coordinates import heights
 from nbsteps.display.layers import layer
 
 Point = tuple[float, float]
+
+_COST_OF_A_BAND: Final = 6
+"""In edges that turn around: a band more is worth it if it saves that many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +29,24 @@ class Metrics:
         height: of a node.
         column_gap: between columns.
         row_gap: between nodes of a column.
+        tight_gap: the same where a band has a column of more than ``many`` nodes.
         slot_gap: between two edges that pass through a column, or an edge and a node.
         margin: around everything.
         room: width to which deep graphs are folded.
         track: between edges that lead from one band to the next.
+        many: nodes of a column above which they move closer.
     """
 
     width: float = 172
     height: float = 48
     column_gap: float = 34
     row_gap: float = 28
+    tight_gap: float = 14
     slot_gap: float = 16
     margin: float = 20
-    room: float = 1240
+    room: float = 1040
     track: float = 8
+    many: int = 8
 
     @property
     def pitch(self) -> float:
@@ -58,7 +67,7 @@ class Layout:
         boxes: node to its upper left corner.
         routes: (source, target) to the points that the edge passes through, from the source's right side to the
             target's left side. Between two points the line is straight where they share x or y, else a curve that
-            leaves and arrives level.
+            leaves and arrives level. No points: the edge is not drawn, as others imply it in a large graph.
     """
 
     width: float = 0
@@ -72,7 +81,7 @@ def lay_out(parents: Mapping[str, Sequence[str]], metrics: Metrics | None = None
 
     Args:
         parents: node to those it needs; nodes best come after what they need. Edges from a later node (a circle) are
-            led straight back.
+            led back below everything.
         metrics: sizes; the full-size picture if absent.
     """
     metrics = metrics or Metrics()
@@ -81,14 +90,24 @@ def lay_out(parents: Mapping[str, Sequence[str]], metrics: Metrics | None = None
     parts.append(_grid([name for names in groups if len(names) == 1 for name in names], metrics))
     boxes: dict[str, Point] = {}
     routes: dict[tuple[str, str], tuple[Point, ...]] = {}
-    top = metrics.margin
-    for part in parts:
-        boxes |= {name: (x + metrics.margin, y + top) for name, (x, y) in part.boxes.items()}
+    top, width = metrics.margin, 0.0
+    starts = [min((x for x, _ in part.boxes.values()), default=0.0) for part in parts]
+    for part, start in zip(parts, starts, strict=True):
+        left = metrics.margin + max(starts) - start
+        boxes |= {name: (x + left, y + top) for name, (x, y) in part.boxes.items()}
         for edge, points in part.routes.items():
-            routes[edge] = tuple((x + metrics.margin, y + top) for x, y in points)
+            routes[edge] = tuple((x + left, y + top) for x, y in points)
         top += part.height + metrics.row_gap if part.boxes else 0
-    width = max(part.width for part in parts) + 2 * metrics.margin
+        width = max(width, left + part.width + metrics.margin)
     return Layout(width, top - metrics.row_gap + metrics.margin if boxes else 2 * metrics.margin, boxes, routes)
+
+
+def depth(parents: Mapping[str, Sequence[str]]) -> int:
+    """How many columns a graph takes if it is not folded."""
+    at: dict[str, int] = {}
+    for name, needed in parents.items():
+        at[name] = max((at[parent] for parent in needed if parent in at), default=0) + 1
+    return max(at.values(), default=0)
 
 
 def _groups(parents: Mapping[str, Sequence[str]]) -> list[list[str]]:
@@ -156,13 +175,20 @@ class _Part:
         self._parents = [[number[parent] for parent in parents[name]] for name in names]
         self._graph = layer(self._parents)
         self._bands = self._fold()
-        first = len(self._bands[0].columns)
-        self._at = {node: divmod(index, first) for index, column in enumerate(self._graph.columns) for node in column}
+        self._at = {
+            node: (number, index)
+            for number, band in enumerate(self._bands)
+            for index, column in enumerate(band.columns)
+            for node in column
+        }
+        self._returns = [
+            (parent, step) for step, needed in enumerate(self._parents) for parent in needed if parent >= step
+        ]
 
     def laid_out(self) -> Layout:
         """The picture of this part alone, from 0, 0."""
         metrics, bands = self._metrics, self._bands
-        aside = max(self._aside(band) for band in bands)
+        aside = self._aside()
         top = 0.0
         for band in bands:
             band.top = top
@@ -176,25 +202,41 @@ class _Part:
             for parent in self._parents[node]
         }
         right = max(band.x[-1] for band in bands) + metrics.width + aside
-        return Layout(right, bands[-1].top + bands[-1].height, boxes, routes)
+        height = bands[-1].top + bands[-1].height
+        if self._returns:
+            height += metrics.row_gap / 2 + len(self._returns) * metrics.track
+        return Layout(right, height, boxes, routes)
 
-    def _aside(self, band: _Band) -> float:
-        return 2 * self._metrics.track + len(band.tracks) * self._metrics.track if band.tracks else 0.0
+    def _aside(self) -> float:
+        """Room on either side for edges that turn around."""
+        turning = max(len(band.tracks) for band in self._bands) or bool(self._returns)
+        return (turning + 2) * self._metrics.track if turning else 0.0
 
     def _fold(self) -> list[_Band]:
-        """As few bands as the room allows, all but the last of the same length."""
-        columns = self._graph.columns
-        bands = -(-len(columns) // self._metrics.columns)
-        length = -(-len(columns) // bands)
-        found = [self._band(columns[start : start + length]) for start in range(0, len(columns), length)]
+        """As few bands as the room allows, broken where few edges have to turn around."""
+        columns, most = self._graph.columns, self._metrics.columns
+        leading = [[node for node in column if self._graph.after[node]] for column in columns]
+        cost: list[float] = [0.0]
+        start: list[int] = [0]
+        for end in range(1, len(columns) + 1):
+            starts = range(max(0, end - most), end)
+            costs = {at: cost[at] + _COST_OF_A_BAND + (most - end + at) ** 2 / most for at in starts}
+            start.append(min(costs, key=costs.__getitem__))
+            cost.append(costs[start[-1]] + len(leading[end - 1]))
+        ends = [len(columns)]
+        while start[ends[-1]]:
+            ends.append(start[ends[-1]])
+        found = [self._band(columns[start[end] : end]) for end in reversed(ends)]
         for band in found[:-1]:
-            leading = [node for node in band.columns[-1] if self._graph.after[node]]
-            band.tracks = {node: rank for rank, node in enumerate(leading)}
+            following = [node for node in band.columns[-1] if self._graph.after[node]]
+            band.tracks = {node: rank for rank, node in enumerate(following)}
         return found
 
     def _band(self, columns: list[list[int]]) -> _Band:
         metrics, steps = self._metrics, self._graph.steps
-        middles = heights(self._graph, columns, self._gap)
+        crowded = any(sum(node < steps for node in column) > metrics.many for column in columns)
+        gap = metrics.tight_gap if crowded else metrics.row_gap
+        middles = heights(self._graph, columns, partial(self._gap, gap))
         half = {node: metrics.height / 2 if node < steps else 0.0 for node in middles}
         high = min(y - half[node] for node, y in middles.items())
         low = max(y + half[node] for node, y in middles.items())
@@ -204,10 +246,10 @@ class _Part:
             x.append(x[-1] + metrics.width + self._column_gap(left, right, y))
         return _Band(columns, x, y, height=low - high)
 
-    def _gap(self, upper: int, lower: int) -> float:
+    def _gap(self, row_gap: float, upper: int, lower: int) -> float:
         metrics = self._metrics
         steps = (upper < self._graph.steps) + (lower < self._graph.steps)
-        return steps * metrics.height / 2 + (metrics.row_gap if steps == 2 else metrics.slot_gap)  # noqa: PLR2004 - both
+        return steps * metrics.height / 2 + (row_gap if steps == 2 else metrics.slot_gap)  # noqa: PLR2004 - both
 
     def _column_gap(self, left: Sequence[int], right: Sequence[int], y: Mapping[int, float]) -> float:
         """Wider where edges climb far, so that they can be told apart."""
@@ -229,17 +271,29 @@ class _Part:
         return x + self._metrics.width, y
 
     def _route(self, source: int, target: int) -> tuple[Point, ...]:
-        graph = self._graph
-        between = max(graph.column[target] - graph.column[source] - 1, 0)
-        slots = graph.slots.get(source, [])[:between]
-        chain = [source, *(slots if len(slots) == between and source < target else ()), target]
+        if (source, target) in self._graph.left_out:
+            return ()
+        if source >= target:
+            return self._return(source, target)
+        between = self._graph.column[target] - self._graph.column[source] - 1
+        slots = self._graph.slots[source][:between]
+        chain = [source, *(slots if len(slots) == between else ()), target]
         points = [self._right(source)]
         for here, there in pairwise(chain):
             points += self._turn(here, there)
             points.append(self._left(there))
             if there != target:
                 points.append(self._right(there))
-        return tuple(_without_detours(points))
+        return tuple(points)
+
+    def _return(self, source: int, target: int) -> tuple[Point, ...]:
+        """Back below everything: an edge of a circle."""
+        track, last = self._metrics.track, self._bands[-1]
+        inner = self._returns.index((source, target))
+        level = last.top + last.height + self._metrics.row_gap / 2 + inner * track
+        (right, y), (left, to_y) = self._right(source), self._left(target)
+        out, into = right + 2 * track, left - 2 * track
+        return ((right, y), (out, y), (out, level), (into, level), (into, to_y), (left, to_y))
 
     def _turn(self, here: int, there: int) -> list[Point]:
         """Around the end of a band: out on the right, back below it, in on the left; the upper take the outer way."""
@@ -253,13 +307,3 @@ class _Part:
         level = band.top + band.height + self._metrics.row_gap / 2 + inner * track
         left = self._left(there)[0] - 2 * track - rank * track
         return [(right, self._right(here)[1]), (right, level), (left, level), (left, self._left(there)[1])]
-
-
-def _without_detours(points: list[Point]) -> list[Point]:
-    """Leave out points in the middle of a level line."""
-    kept = points[:1]
-    for point, following in zip(points[1:], [*points[2:], None], strict=True):
-        level = following is not None and kept[-1][1] == point[1] == following[1]
-        if not level:
-            kept.append(point)
-    return kept

@@ -7,17 +7,17 @@ sanitizer leaves it whole. The picture brings its own ground and can be read on 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
-from itertools import pairwise
 from typing import Final
 
 from nbsteps.core.states import StepState
 from nbsteps.display.layout import Point
 from nbsteps.display.marks import mark
+from nbsteps.display.measure import breadth, fit
 from nbsteps.display.palette import LIGHT, Palette, family
 from nbsteps.display.standing import STALE, WORDS
-from nbsteps.display.view import Edge, GraphModel, Node
+from nbsteps.display.view import NAME_SIZE, Edge, GraphModel, Node
 from nbsteps.display.wording import count, one_line
 
 EMPTY: Final = "No steps yet"
@@ -31,7 +31,6 @@ _BEND: Final = 6.0
 _LOOP: Final = 60.0
 _PADDING: Final = 10
 _TEXT_AT: Final = _PADDING + 16 + 8
-_NAME_SIZE: Final = 13
 _WORD_SIZE: Final = 11
 
 
@@ -39,13 +38,12 @@ def graph_svg(model: GraphModel, palette: Palette = LIGHT) -> str:
     """Draw the graph; one without steps says so."""
     if not model.nodes:
         empty = (
-            f'<text x="120" y="40" text-anchor="middle" font-size="{_NAME_SIZE}" fill="{palette.soft}">{EMPTY}</text>'
+            f'<text x="120" y="40" text-anchor="middle" font-size="{NAME_SIZE}" fill="{palette.soft}">{EMPTY}</text>'
         )
         return "\n".join((*_head(EMPTY, "", (240, 72), palette), empty, "</svg>"))
     title = f"Steps of {model.title}" if model.title else "Steps"
     head = _head(title, _summary(model), (model.width, model.height), palette)
-    edges = (_edge(edge, palette) for edge in model.edges)
-    return "\n".join((*head, *edges, *(_node(node, palette) for node in model.nodes), "</svg>"))
+    return "\n".join((*head, *_edges(model, palette), *(_node(node, palette) for node in model.nodes), "</svg>"))
 
 
 def clean(text: str) -> str:
@@ -76,10 +74,23 @@ def _summary(model: GraphModel) -> str:
     return f"{count(len(model.nodes), 'step')}: {', '.join(words)}"
 
 
-def _edge(edge: Edge, palette: Palette) -> str:
+def _edges(model: GraphModel, palette: Palette) -> Iterator[str]:
+    """Each edge without what an edge of the same step has drawn already: a line drawn twice looks heavier."""
+    longest: dict[str, tuple[Point, ...]] = {}
+    for edge in model.edges:
+        if not edge.points:
+            continue
+        drawn = longest.get(edge.source, ())
+        shared = next((at for at, (one, other) in enumerate(zip(edge.points, drawn, strict=False)) if one != other), 1)
+        if len(edge.points) > len(drawn):
+            longest[edge.source] = edge.points
+        yield _edge(edge, shared - 1, palette)
+
+
+def _edge(edge: Edge, start: int, palette: Palette) -> str:
     *way, (x, y) = edge.points
     tip = x - 1
-    path = _path([*way, (tip - _ARROW + 1, y)])
+    path = route([*way, (tip - _ARROW + 1, y)], start)
     carried = f"<title>{clean(', '.join(edge.variables))}</title>" if edge.variables else ""
     return (
         f'<g><path d="{path}" fill="none" stroke="{palette.edge}" stroke-width="1.25"/>'
@@ -87,35 +98,35 @@ def _edge(edge: Edge, palette: Palette) -> str:
     )
 
 
-def _path(points: list[Point]) -> str:
-    """Level curves between columns, straight lines with round corners where an edge turns into the next band."""
-    (x, y), *_ = points
-    parts = [f"M{number(x)} {number(y)}"]
-    for index, (here, there) in enumerate(pairwise(points)):
-        following = points[index + 2] if index + 2 < len(points) else None
-        parts.append(_segment(here, there, following))
+def route(points: Sequence[Point], start: int = 0) -> str:
+    """An SVG path through the points from ``start`` on.
+
+    Between two points it curves and is level at both; where a level line turns upright, or back, the corner is round.
+    """
+    first = points[start]
+    if 0 < start < len(points) - 1 and _is_corner(points[start - 1], first, points[start + 1]):
+        first = _towards(first, points[start + 1])
+    parts = [f"M{_pair(first)}"]
+    for index in range(start + 1, len(points)):
+        following = points[index + 1] if index + 1 < len(points) else None
+        parts.append(_segment(points[index - 1], points[index], following))
     return "".join(parts)
 
 
 def _segment(here: Point, there: Point, following: Point | None) -> str:
     (x, y), (to_x, to_y) = here, there
     if x != to_x and y != to_y:
-        return _curve(x, y, to_x, to_y)
+        reach = (to_x - x) / 2 if to_x > x else _LOOP
+        return f"C{number(x + reach)} {number(y)} {number(to_x - reach)} {number(to_y)} {_pair(there)}"
     if following is None or not _is_corner(here, there, following):
-        return f"L{number(to_x)} {number(to_y)}"
-    near, after = _towards(there, here), _towards(there, following)
-    return f"L{_pair(near)}Q{_pair(there)} {_pair(after)}"
-
-
-def _curve(x: float, y: float, to_x: float, to_y: float) -> str:
-    reach = (to_x - x) / 2 if to_x > x else _LOOP
-    return f"C{number(x + reach)} {number(y)} {number(to_x - reach)} {number(to_y)} {number(to_x)} {number(to_y)}"
+        return f"L{_pair(there)}"
+    return f"L{_pair(_towards(there, here))}Q{_pair(there)} {_pair(_towards(there, following))}"
 
 
 def _is_corner(here: Point, there: Point, following: Point) -> bool:
     level = here[1] == there[1] and there[0] == following[0]
     upright = here[0] == there[0] and there[1] == following[1]
-    return level or upright
+    return level != upright
 
 
 def _towards(corner: Point, other: Point) -> Point:
@@ -153,46 +164,21 @@ def _node(node: Node, palette: Palette) -> str:
 def _texts(node: Node, name: str, ink: str, soft: str) -> Iterator[str]:
     room = node.width - _TEXT_AT - _PADDING
     upper, lower = number(node.height / 2 - 3), number(node.height / 2 + 13)
-    shown = clean(fit(node.name, room, _NAME_SIZE))
-    yield f'<text x="{_TEXT_AT}" y="{upper}" font-size="{_NAME_SIZE}" font-weight="600" fill="{name}">{shown}</text>'
+    shown = clean(fit(node.name, room, NAME_SIZE))
+    yield f'<text x="{_TEXT_AT}" y="{upper}" font-size="{NAME_SIZE}" font-weight="600" fill="{name}">{shown}</text>'
     word = clean(fit(node.word, room, _WORD_SIZE))
     yield f'<text x="{_TEXT_AT}" y="{lower}" font-size="{_WORD_SIZE}" fill="{ink}">{word}</text>'
-    if node.number and breadth(node.word + "  " + node.number, _WORD_SIZE) <= room:
-        yield (
-            f'<text x="{number(node.width - _PADDING)}" y="{lower}" font-size="{_WORD_SIZE}" text-anchor="end" '
-            f'fill="{soft}">{clean(node.number)}</text>'
-        )
+    said = next((said for said in (node.number, node.number.split(" ")[0]) if _has_room(node.word, said, room)), "")
+    if said:
+        place = f'x="{number(node.width - _PADDING)}" y="{lower}" text-anchor="end"'
+        yield f'<text {place} font-size="{_WORD_SIZE}" fill="{soft}">{clean(said)}</text>'
+
+
+def _has_room(word: str, said: str, room: float) -> bool:
+    return breadth(f"{word} {said}", _WORD_SIZE) <= room
 
 
 def spoken(node: Node) -> str:
     """A node in one line: name, state, number and reasons."""
     said = ", ".join(part for part in (node.name, node.word, node.number) if part)
     return f"{said}: {node.reasons}" if node.reasons else said
-
-
-def fit(text: str, room: float, size: float) -> str:
-    """Shorten in the middle until the text fits into ``room`` pixels at ``size``."""
-    shown = one_line(text)
-    if breadth(shown, size) <= room:
-        return shown
-    for kept in range(len(shown) - 1, 1, -1):
-        tail = kept // 2
-        candidate = f"{shown[: kept - tail]}…{shown[len(shown) - tail :]}"
-        if breadth(candidate, size) <= room:
-            return candidate
-    return "…"
-
-
-def breadth(text: str, size: float) -> float:
-    """About how wide a text is in pixels, whatever the font: no font can be measured here."""
-    return sum(map(_em, text)) * size
-
-
-def _em(character: str) -> float:
-    if character in "iljtfrI.,:;|!'()[] ":
-        return 0.36
-    if character in "mwMW@%":
-        return 0.92
-    if ord(character) > 0x2E80:  # noqa: PLR2004 - from here on scripts are as wide as high
-        return 1.05
-    return 0.7 if character.isupper() or ord(character) > 0x2000 else 0.6  # noqa: PLR2004 - signs

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
 
 from nbsteps.core.decide import Action, Decision
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Result
 from nbsteps.core.states import GOOD, StepState
-from nbsteps.display.layout import Metrics, Point, lay_out
+from nbsteps.display.layout import Metrics, Point, depth, lay_out
+from nbsteps.display.measure import breadth
 from nbsteps.display.standing import STALE, WORDS, shown_state, shown_word
 from nbsteps.display.wording import duration
+
+NAME_SIZE: Final = 13
+"""Font size of a step's name, in pixels."""
+
+_BESIDE_NAME: Final = 44
+"""What a node needs beside its name: mark, padding, gap."""
+_WIDEST: Final = 260
 
 Row = tuple[str, StepState, Decision, Result | None]
 """A step's name, the state it ended in the last time, the forecast, and its last result."""
@@ -90,7 +98,7 @@ class GraphModel:
 
 def graph_model(graph: Graph, nodes: Mapping[str, NodeView], *, title: str = "") -> GraphModel:
     """Lay a graph out; a step without a view is shown as pending."""
-    metrics = Metrics()
+    metrics = _metrics(graph)
     layout = lay_out(graph.parents, metrics)
     pending = NodeView()
     placed = []
@@ -117,6 +125,16 @@ def graph_model(graph: Graph, nodes: Mapping[str, NodeView], *, title: str = "")
         for (source, target), points in layout.routes.items()
     )
     return GraphModel(title, layout.width, layout.height, tuple(placed), edges)
+
+
+def _metrics(graph: Graph) -> Metrics:
+    """Nodes wide enough for the longest name, as long as the picture does not get wider than a page for it."""
+    metrics = Metrics()
+    longest = max((breadth(name, NAME_SIZE) for name in graph.steps), default=0.0) + _BESIDE_NAME
+    columns = max(1, min(depth(graph.parents), metrics.columns))
+    room = (metrics.room + metrics.column_gap) / columns - metrics.column_gap
+    width = max(metrics.width, float(int(min(longest, room, _WIDEST))))
+    return replace(metrics, width=width)
 
 
 def _carried(graph: Graph, source: str, target: str) -> tuple[str, ...]:
