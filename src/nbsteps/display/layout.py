@@ -86,8 +86,9 @@ def lay_out(parents: Mapping[str, Sequence[str]], metrics: Metrics | None = None
     """
     metrics = metrics or Metrics()
     groups = _groups(parents)
-    parts = [_Part(names, parents, metrics).laid_out() for names in groups if len(names) > 1]
-    parts.append(_grid([name for names in groups if len(names) == 1 for name in names], metrics))
+    alone = dict.fromkeys(names[0] for names in groups if len(names) == 1 and not parents[names[0]])
+    parts = [_Part(names, parents, metrics).laid_out() for names in groups if names[0] not in alone]
+    parts.append(_grid(list(alone), metrics))
     boxes: dict[str, Point] = {}
     routes: dict[tuple[str, str], tuple[Point, ...]] = {}
     top, width = metrics.margin, 0.0

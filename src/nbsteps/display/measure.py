@@ -7,7 +7,8 @@ from typing import Final
 from nbsteps.display.wording import one_line
 
 _NARROW: Final = frozenset("iljtfrI.,:;|!'()[] ")
-_BROAD: Final = frozenset("mwMW@%")
+_BROAD: Final = frozenset("mwM")
+_BROADEST: Final = frozenset("W@%")
 _WIDE_SCRIPTS: Final = 0x2E80
 _SIGNS: Final = 0x2000
 
@@ -34,7 +35,9 @@ def _em(character: str) -> float:
     if character in _NARROW:
         return 0.36
     if character in _BROAD:
+        return 0.92
+    if character in _BROADEST:
         return 1.02
     if ord(character) >= _WIDE_SCRIPTS:
         return 1.05
-    return 0.7 if character.isupper() or ord(character) >= _SIGNS else 0.6
+    return 0.7 if character.isupper() or ord(character) >= _SIGNS else 0.63

@@ -42,7 +42,7 @@ def graph_svg(model: GraphModel, palette: Palette = LIGHT) -> str:
         )
         return "\n".join((*_head(EMPTY, "", (240, 72), palette), empty, "</svg>"))
     title = f"Steps of {model.title}" if model.title else "Steps"
-    head = _head(title, _summary(model), (model.width, model.height), palette)
+    head = _head(title, summary(model), (model.width, model.height), palette)
     return "\n".join((*head, *_edges(model, palette), *(_node(node, palette) for node in model.nodes), "</svg>"))
 
 
@@ -68,7 +68,10 @@ def _head(title: str, summary: str, extent: Point, palette: Palette) -> Iterator
     yield f'<rect x=".5" y=".5" {inner} rx="6" fill="{palette.canvas}" stroke="{palette.frame}"/>'
 
 
-def _summary(model: GraphModel) -> str:
+def summary(model: GraphModel) -> str:
+    """How many steps there are, and how many in each state."""
+    if not model.nodes:
+        return EMPTY
     states = Counter(node.state for node in model.nodes)
     words = [f"{states[state]} {word.lower()}" for state, word in WORDS.items() if states[state]]
     return f"{count(len(model.nodes), 'step')}: {', '.join(words)}"

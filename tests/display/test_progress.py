@@ -1,0 +1,109 @@
+"""A run as plain lines."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from nbsteps.core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Cleared,
+    ContextExecuted,
+    RunEnded,
+    RunStarted,
+    StepEnded,
+    StepRestored,
+    StepStarted,
+    StepSucceeded,
+    Warned,
+)
+from nbsteps.core.model import Attempt, Failure, Result, Run
+from nbsteps.core.states import AttemptState, RunState, StepState
+from nbsteps.display.progress import ProgressLines
+from nbsteps.display.standing import SIGNS, STALE, WORDS
+
+RESULT = Result("k", "s", "nb", "clean", "r", {}, (), duration=2.1)
+
+
+def attempt(number=1, failure=None, item=""):
+    state = AttemptState.RUNNING if failure is None else AttemptState.FAILED
+    return Attempt("r", "clean", number, 0.0, "main", "h", 1, item=item, state=state, failure=failure)
+
+
+def check(events, *lines):
+    """These events are written as these lines."""
+    written = list[str]()
+    progress = ProgressLines(written.append)
+    for event in events:
+        progress.emit(event)
+    assert written == [f"{line}\n" for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (StepStarted(0, "r", "clean", "k", ("code changed", "f changed")), "▸ clean running: code changed, f changed"),
+        (StepStarted(0, "r", "clean", "k", ()), "▸ clean running"),
+        (StepSucceeded(0, attempt(), RESULT), "✓ clean succeeded in 2.1s"),
+        (StepSucceeded(0, attempt(), RESULT, ("c: open",)), "✓ clean succeeded in 2.1s: not cached: c: open"),
+        (StepRestored(0, "r", "clean", "k", 31.0), "○ clean restored, spared 31s"),
+        (StepEnded(0, "r", "clean", StepState.FAILED, "ValueError: x\nmore"), "✗ clean failed: ValueError: x ..."),
+        (StepEnded(0, "r", "c", StepState.UPSTREAM_FAILED, "step a failed"), "← c upstream failed: step a failed"),
+        (StepEnded(0, "r", "clean", StepState.CANCELLED, "interrupted"), "■ clean cancelled: interrupted"),
+        (ContextExecuted(0, "r", "cell 3", 0.2), "✓ cell 3 executed in 0.2s"),
+        (Cleared(0, "nb", "clean"), "◌ clean forgotten"),
+        (Warned(0, "r", "clean", "uncacheable: conn"), "! warning: clean: uncacheable: conn"),
+        (Warned(0, "r", "", "store is slow"), "! warning: store is slow"),
+    ],
+)
+def test_one_event_is_one_line(event, line):
+    check([event], line)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        RunStarted(0, Run("r", "nb", "magic", 0, "h", 1, "u"), ("clean",)),
+        RunEnded(0, "r", RunState.SUCCEEDED),
+        AttemptStarted(0, attempt()),
+        AttemptEnded(0, attempt(failure=Failure("ValueError", "x"))),
+        AttemptStarted(0, attempt(2, item="a")),
+    ],
+)
+def test_what_other_lines_say_is_not_said_twice(event):
+    check([event])
+
+
+def test_a_failure_comes_with_its_mend():
+    ended = AttemptEnded(0, attempt(failure=Failure("StepError", "no x", hint="assign x")))
+    check([ended, StepEnded(0, "r", "clean", StepState.FAILED, "StepError: no x")],
+          "✗ clean failed: StepError: no x", "    assign x")  # fmt: skip
+
+
+def test_a_second_attempt_says_what_ended_the_first():
+    ended = AttemptEnded(0, attempt(failure=Failure("OSError", "busy")))
+    check([ended, AttemptStarted(0, attempt(2))], "↻ clean retrying, attempt 2: after OSError: busy")
+
+
+def test_a_warning_comes_with_its_mend():
+    check([Warned(0, "r", "a", "uncacheable: c", "--ignore c")], "! warning: a: uncacheable: c", "    --ignore c")
+
+
+def test_a_stream_that_knows_no_marks_does_not_end_the_run():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", newline="\n")
+    ProgressLines(stream.write).emit(StepRestored(0, "r", "clean", "k", 1.0))
+    stream.flush()
+    assert raw.getvalue() == b"? clean restored, spared 1.0s\n"
+
+
+def test_nothing_written_drives_a_terminal():
+    check([StepStarted(0, "r", "\x1b[2J", "k", ("\x07",))], "▸ \ufffd[2J running: \ufffd")
+
+
+def test_every_state_has_a_word_and_a_mark_of_its_own():
+    states = {*StepState, STALE}
+    assert set(WORDS) == set(SIGNS) == states
+    assert len(set(SIGNS.values())) == len(set(WORDS.values())) == len(states)
