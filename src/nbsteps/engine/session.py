@@ -228,21 +228,21 @@ class Session:
     def _alone(self, name: str, trigger: str) -> CellRun:
         self._recall((name,))
         live = self._live_inputs(name)
-        runner = self._open
-        if runner is not None:
-            return self._outcome(runner, name, runner.take(name, live=live))
-        runner = self._runner(trigger)
-        runner.start([name])
+        joined = self._open
+        runner = joined or self._runner(trigger)
+        if joined is None:
+            runner.start([name])
+        state: RunState | None = RunState.FAILED
         try:
-            step = runner.take(name, live=live)
+            runner.take(name, live=live)
+            state = None
         except KeyboardInterrupt as interrupt:
-            runner.finish(RunState.CANCELLED)
-            return CellRun(runner.progress.steps[name], None, interrupt, shown=True)
-        except BaseException:
-            runner.finish(RunState.FAILED)
-            raise
-        runner.finish()
-        return self._outcome(runner, name, step)
+            state = RunState.CANCELLED
+            runner.progress.errors[name] = interrupt
+        finally:
+            if joined is None:
+                runner.finish(state)
+        return self._outcome(runner, name, runner.progress.steps[name])
 
     def _join(self, runner: Runner, name: str) -> CellRun:
         """A step cell in a managed run: what it needs and has not been taken yet comes first."""

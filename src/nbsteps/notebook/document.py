@@ -29,6 +29,8 @@ _SUFFIX = ".ipynb"
 _RUNNERS = frozenset({"papermill", "nbconvert", "jupyter-nbconvert", "jupyter-execute", "jupyter-run"})
 _JUPYTER_VERBS = frozenset({"execute", "run", "nbconvert"})
 _FORMAT = 4
+# Where the program stands in a command line: behind an interpreter and its -m at most.
+_PROGRAM_WORDS = 3
 _PYTHON = frozenset({"python", "python3", "ipython", "ipython3"})
 
 
@@ -159,16 +161,27 @@ def _without_drive(session: str) -> str:
     return "/".join(parts)
 
 
-def _parent_process_paths() -> Iterator[Path]:
+def started_by_papermill() -> bool:
+    """Whether the process that started this kernel is papermill's command line."""
+    command, _folder = _parent_process()
+    return any(Path(word).name.removesuffix(".exe") == "papermill" for word in command[:_PROGRAM_WORDS])
+
+
+def _parent_process() -> tuple[list[str], str]:
+    """Command line and folder of the process that started this one; empty where nobody can tell."""
     try:
         import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 - comes with ipykernel, but not on all platforms
     except ImportError:
-        return
+        return [], ""
     try:
         parent = psutil.Process().parent()
-        command, folder = (parent.cmdline(), parent.cwd()) if parent is not None else ([], "")
+        return ([], "") if parent is None else (parent.cmdline(), parent.cwd())
     except (psutil.Error, OSError):
-        return
+        return [], ""
+
+
+def _parent_process_paths() -> Iterator[Path]:
+    command, folder = _parent_process()
     named = notebook_in_command(command)
     if named is not None:
         yield Path(folder) / named

@@ -18,7 +18,7 @@ from nbsteps.core.model import Cell
 from nbsteps.core.source import split_cell
 from nbsteps.engine.services import Host, Services, new_id
 from nbsteps.engine.session import Session
-from nbsteps.notebook.document import find_notebook, read_notebook
+from nbsteps.notebook.document import find_notebook, read_notebook, started_by_papermill
 from nbsteps.notebook.evaluator import ShellEvaluator
 from nbsteps.store.store import DuckStore
 
@@ -84,9 +84,14 @@ class Kernel:
     @property
     def session(self) -> Session:
         """The engine, made at first use, with the document as it is saved now."""
-        if self._session is None:
-            self._session = self._make_session()
+        if self._session is not None:
+            self._refresh(self._session)
+            return self._session
+        self._session = self._make_session()
         self._refresh(self._session)
+        if started_by_papermill():
+            self.trigger = "papermill"
+            self._session.begin(self.trigger, managed=False)
         return self._session
 
     def use_notebook(self, path: Path | None) -> None:
@@ -128,9 +133,16 @@ class Kernel:
         """Cells that were executed before the extension was loaded."""
         executed = self.shell.user_ns.get("In") or []
         for number, source in enumerate(executed):
-            if source and split_cell(source) is None and (self._running is None or source != self._running[0].source):
-                session.cells.executed(Cell(f"In [{number}]", source), time.time())
+            cell = Cell(f"In [{number}]", source)
+            if split_cell(source) is None and _says_something(cell) and self._took_effect(cell):
+                session.cells.executed(cell, time.time())
                 session.keeper.note(source)
+
+    def _took_effect(self, cell: Cell) -> bool:
+        """Whether an earlier cell ended well, as far as the namespace shows."""
+        understood, _problems = understand(cell, 0)
+        made = understood.names.writes
+        return all(name in self.shell.user_ns for name in made) and (self._running is None or cell != self._running[0])
 
     def _refresh(self, session: Session) -> None:
         if self.path is None or self._given:
