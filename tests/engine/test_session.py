@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nbsteps.core.errors import MissingInputError, MutatedInputError, ProblemsError, UsageError
+from nbsteps.core.events import Warned
 from nbsteps.core.states import RunState, StepState
-from nbsteps.testing import FakeEvaluator, MemoryStore, make_session
+from nbsteps.testing import FakeEvaluator, MemoryStore, RecordingListener, make_session
 
 RAW = "%%step load\nraw = [3, 1, 2]"
 CLEAN = "%%step clean\nclean = sorted(raw)"
@@ -225,3 +226,17 @@ def test_the_plan_is_a_forecast():
     }
     assert session.services.evaluator.executed == []
     assert plan.decisions["clean"].text == "raw may change"
+
+
+def test_a_value_changed_between_its_step_and_the_next_is_put_back_with_a_warning():
+    session = make_session(*CHAIN)
+    heard = RecordingListener()
+    session.services.listeners.append(heard)
+    session.begin("papermill", managed=True)
+    session.run_cell("load")
+    session.services.evaluator.namespace["raw"].append(100)
+    session.run_cell("clean")
+    assert session.services.evaluator.namespace["clean"] == [1, 2, 3]
+    assert [event.message for event in heard.events if isinstance(event, Warned)] == [
+        "raw was changed since its step wrote it; the step gets what was written"
+    ]

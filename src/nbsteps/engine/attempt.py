@@ -44,7 +44,9 @@ class Attempts:
             StoreError: an input cannot be read back.
         """
         services = self._services
-        self._bindings.provide(identity.inputs, verify=not live)
+        for name in self._bindings.provide(identity.inputs, verify=not live):
+            message = f"{name} was changed since its step wrote it; the step gets what was written"
+            services.warn(run_id, step.name, message, f"change a copy, or change {name} in a step")
         attempt = Attempt(
             run_id=run_id,
             step=step.name,

@@ -99,21 +99,28 @@ class Bindings:
         same = bound is not None and bound.digest == digest
         return Bound(digest, bound.artifact if same and bound is not None else None, module_of(value))
 
-    def provide(self, inputs: Mapping[str, Bound], *, verify: bool = True) -> None:
+    def provide(self, inputs: Mapping[str, Bound], *, verify: bool = True) -> tuple[str, ...]:
         """Make the namespace hold exactly the content that ``inputs`` names for each variable.
 
         A value that was changed since its step wrote it is replaced by the stored one; ``verify=False`` says that the
         loaded ones were digested a moment ago.
 
+        Returns:
+            The variables whose loaded values had been changed and were replaced.
+
         Raises:
             StoreError: a stored value cannot be read back; its digest is then in :attr:`missing`.
         """
         evaluator = self._services.evaluator
+        replaced = list[str]()
         for name, wanted in inputs.items():
             if self._in_place(name, wanted, verify=verify) or wanted.artifact is None:
                 continue
+            if name in evaluator.namespace:
+                replaced.append(name)
             self.bind(name, wanted.artifact)
         evaluator.materialise(name for name in inputs if evaluator.pending(name))
+        return tuple(replaced)
 
     def _in_place(self, name: str, wanted: Bound, *, verify: bool) -> bool:
         evaluator = self._services.evaluator
