@@ -18,21 +18,25 @@ _KILO: Final = 1000
 
 
 def duration(seconds: float) -> str:
-    """Seconds as ``12ms``, ``0.1s``, ``42s``, ``1m 04s`` or ``2h 10m``; ``?`` for what is no number."""
+    """Seconds as ``<1ms``, ``12ms``, ``0.1s``, ``42s``, ``1m 04s`` or ``2h 10m``; ``?`` for what is no number."""
     if not math.isfinite(seconds):
         return "?"
     seconds = max(seconds, 0.0)
-    if seconds < 0.0995:  # noqa: PLR2004 - from here on the text rounds to 0.1s
-        return f"{round(seconds * 1000)}ms"
-    if seconds < 9.95:  # noqa: PLR2004 - from here on a decimal says nothing
-        return f"{seconds:.1f}s"
+    if seconds < _MINUTE - 0.5:
+        return _below_a_minute(seconds)
     whole = round(seconds)
-    if whole < _MINUTE:
-        return f"{whole}s"
     if whole < _HOUR:
         return f"{whole // _MINUTE}m {whole % _MINUTE:02d}s"
     minutes = round(seconds / _MINUTE)
     return f"{minutes // _MINUTE}h {minutes % _MINUTE:02d}m"
+
+
+def _below_a_minute(seconds: float) -> str:
+    if 0 < seconds < 0.0005:  # noqa: PLR2004 - rounds to nothing
+        return "<1ms"
+    if seconds < 0.0995:  # noqa: PLR2004 - from here on the text rounds to 0.1s
+        return f"{round(seconds * 1000)}ms"
+    return f"{seconds:.1f}s" if seconds < 9.95 else f"{round(seconds)}s"  # noqa: PLR2004 - a decimal says nothing then
 
 
 def size(amount: float) -> str:
@@ -70,14 +74,6 @@ def one_line(text: str) -> str:
     """The first line of a text, harmless; ``...`` says that there is more."""
     lines = plain(text).strip().split("\n")
     return f"{lines[0].rstrip()} ..." if len(lines) > 1 else lines[0].replace("\t", " ")
-
-
-def middle(text: str, width: int) -> str:
-    """Shorten to at most ``width`` characters, keeping both ends, which is where names differ."""
-    if len(text) <= width:
-        return text
-    tail = (width - 1) // 2
-    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def indent(text: str, by: str = "    ") -> str:
