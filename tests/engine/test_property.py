@@ -1,8 +1,8 @@
 """The backbone: after any sequence of edits, runs and faults, the store equals a from-scratch run.
 
-Random small pipelines of steps, helpers and constants are edited and run, in fresh kernels and in ones that go on; cells
-are executed alone; bodies fail; values are damaged in the store. After each run whatever succeeded must have the value
-that an empty store gives, and a second run must execute nothing that succeeded.
+Random small pipelines of steps, helpers and constants are edited and run, in fresh kernels and in ones that go on;
+cells are executed alone; bodies fail; values are damaged in the store. After each run whatever succeeded must have the
+value that an empty store gives, and a second run must execute nothing that succeeded.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Pipeline(RuleBasedStateMachine):
                 value += " + limit"
             failing = "    raise ValueError('told to')\n" if self.fails[i] else "    pass\n"
             bodies.append(f"%%step s{i}\n{self.comments[i]}\nif True:\n{failing}v{i} = {value}")
-        helpers = ("FACTOR = %d" % self.factor, f"def shift(x):\n    return x + {self.offset}", SCALE)
+        helpers = (f"FACTOR = {self.factor}", f"def shift(x):\n    return x + {self.offset}", SCALE)
         return (*helpers, bodies[0], "limit = v0 * 2", *bodies[1:])
 
     def _fresh(self):
