@@ -240,3 +240,33 @@ def test_a_value_changed_between_its_step_and_the_next_is_put_back_with_a_warnin
     assert [event.message for event in heard.events if isinstance(event, Warned)] == [
         "raw was changed since its step wrote it; the step gets what was written"
     ]
+
+
+def test_a_body_that_changes_a_constant_behind_it_is_told():
+    session = make_session("seen = []", "def note(x):\n    seen.append(x)\n    return x", "%%step load\nraw = note(1)")
+    heard = RecordingListener()
+    session.services.listeners.append(heard)
+    session.run()
+    assert [event.hint for event in heard.events if isinstance(event, Warned)] == [
+        "work on a copy, or do not count it: --ignore seen"
+    ]
+
+
+def test_what_the_user_changed_in_the_same_cell_counts():
+    session = make_session("FACTOR = 2", "%%step load\nraw = FACTOR")
+    session.run()
+    session.services.evaluator.namespace["FACTOR"] = 3
+    session.run()
+    assert session.services.evaluator.executed == ["load", "load"]
+
+
+def test_an_unstorable_input_that_was_changed_is_not_passed_on():
+    store = MemoryStore()
+    store.refuse = lambda value: value == [1]
+    session = make_session("%%step load\nraw = [1]", "%%step total\ntotal = sum(raw)", store=store)
+    session.begin("papermill", managed=True)
+    session.run_cell("load")
+    session.services.evaluator.namespace["raw"].append(5)
+    done = session.run_cell("total")
+    assert done.step.state is StepState.FAILED
+    assert "could not be stored" in done.step.reason

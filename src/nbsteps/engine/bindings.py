@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
-from nbsteps.core.errors import StoreError, UndigestibleError
+from nbsteps.core.errors import DamagedValueError, StoreError, UndigestibleError
 from nbsteps.core.model import Artifact, Result
 from nbsteps.engine.services import Services, new_id
 from nbsteps.identity import content
@@ -114,8 +114,11 @@ class Bindings:
         evaluator = self._services.evaluator
         replaced = list[str]()
         for name, wanted in inputs.items():
-            if self._in_place(name, wanted, verify=verify) or wanted.artifact is None:
+            if self._in_place(name, wanted, verify=verify) or is_volatile(wanted.digest):
                 continue
+            if wanted.artifact is None:
+                msg = f"{name} is not what its step wrote, and that could not be stored"
+                raise DamagedValueError(msg)
             if name in evaluator.namespace:
                 replaced.append(name)
             self.bind(name, wanted.artifact)

@@ -137,6 +137,16 @@ class Judge:
         self._warned.update(fresh)
         return fresh
 
+    def drift(self, step: Step, identity: Identity) -> tuple[str, ...]:
+        """Names of constants behind the step that are no longer what they were before its body ran."""
+        before = {part.name: part.digest for part in identity.parts if part.kind is PartKind.VALUE}
+        now = self._static(step).parts
+        return tuple(
+            part.name
+            for part in now
+            if part.kind is PartKind.VALUE and before.get(part.name, part.digest) != part.digest
+        )
+
     def _changed(self, candidates: tuple[Result, ...]) -> dict[int, tuple[str, ...]]:
         found = dict[int, tuple[str, ...]]()
         for position, result in enumerate(candidates):

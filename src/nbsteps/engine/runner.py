@@ -191,6 +191,9 @@ class Runner:
         if executed.result is None:
             return self._failed(step, executed, reasons)
         self.progress.results[step.name] = executed.result
+        for name in self._judge.drift(step, identity):
+            message = f"the body changed {name}, which it also reads: the next run sees another value and runs again"
+            services.warn(self.run.run_id, step.name, message, f"work on a copy, or do not count it: --ignore {name}")
         done = StepRun(
             step=step.name,
             state=StepState.SUCCEEDED,

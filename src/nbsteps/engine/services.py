@@ -31,7 +31,8 @@ class Services:
         notebook: what the history calls the notebook: its path in the project, or a stand-in where none is known.
         folder: the notebook's folder; ``--files`` patterns are relative to it.
         private: files and folders of our own, which never count as read by a body.
-        epoch: counts executions of user code; what was read from live objects holds for one epoch only.
+        epoch: counts executions of user code and requests by the user; what was read from live objects holds for
+            one epoch only.
     """
 
     evaluator: Evaluator

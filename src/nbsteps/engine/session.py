@@ -111,6 +111,7 @@ class Session:
 
     def plan(self, targets: Iterable[str] = (), forced: frozenset[str] = frozenset()) -> Plan:
         """What a run would do now. Context cells that are needed and missing are executed, steps never."""
+        self.services.epoch += 1
         names = self.select(targets)
         graph, judge = self.graph(), self.judge()
         contexts: dict[str, str] = {}
@@ -155,6 +156,7 @@ class Session:
             ProblemsError: a selected step has problems; nothing was executed.
             UsageError: an unknown step or parameter.
         """
+        self.services.epoch += 1
         names = self.select(targets)
         graph = self.graph()
         wrong = graph.errors(names)
@@ -215,6 +217,7 @@ class Session:
             ProblemsError: the step has problems.
             MissingInputError: an input is neither in the kernel nor fresh in the store.
         """
+        self.services.epoch += 1
         graph = self.graph()
         wrong = graph.errors([name])
         if wrong:
@@ -249,11 +252,10 @@ class Session:
         done = runner.progress.steps
         if name in done:
             return self._outcome(runner, name, done[name], shown=False)
-        names = self.select([name])
+        names = tuple(needed for needed in self.select([name]) if needed not in done)
         self._recall(names)
         for needed in names:
-            if needed not in done:
-                runner.take(needed, forced=needed in self._forced)
+            runner.take(needed, forced=needed in self._forced)
         return self._outcome(runner, name, done[name])
 
     def _outcome(self, runner: Runner, name: str, step: StepRun, *, shown: bool = True) -> CellRun:

@@ -112,7 +112,8 @@ class NbstepsMagics(Magics):
             result, errors = session.run(targets, forced=forced, parameters=values, trigger="magic")
         finally:
             session.services.listeners.remove(progress)
-        print(text.run_lines(result))  # noqa: T201 - a magic's output is standard output
+        lines = text.run_lines(result)
+        print(lines.partition("\n")[0] if errors else lines)  # noqa: T201 - the error follows as the cell's own
         _raise_for(self.kernel.shell, result, errors)
 
     def _plan(self, args: argparse.Namespace) -> None:
