@@ -259,7 +259,7 @@ def test_nobody_says(nowhere):
         "RTC:nb.ipynb",
         "RTC:work/nb.ipynb",
         "{folder}/RTC:nb.ipynb",
-        "{folder}/work/nb.ipynb",
+        "{folder}/away/nb.ipynb",
     ],
 )
 def test_the_jupyter_session_says(nowhere, monkeypatch, session):

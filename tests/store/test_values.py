@@ -139,7 +139,9 @@ def test_what_was_changed_after_its_verification_is_not_unpickled(tmp_path: Path
     assert not Bomb.exploded
 
 
-@pytest.mark.parametrize("value", [1, "abc", [1, 2], np.arange(3), pd.DataFrame({"a": [1]}), Thing()], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value", [1, "abc", [1, 2], np.arange(3), pd.DataFrame({"a": [1]}), Thing()], ids=lambda value: type(value).__name__
+)
 def test_each_flipped_bit_of_a_payload_is_noticed(value: object, values: Values) -> None:
     stored = store(values, value)
     assert stored.payload is not None

@@ -118,7 +118,7 @@ class History:
         raise UsageError(msg, hint=f"stored: {known}" if known else "run the notebook first")
 
     def sql(self, query: str) -> pd.DataFrame:
-        """Answer a query over the history tables and every cached table as ``step.output``, as the step computed or restored it last.
+        """Answer a query over the history tables and every cached table as ``step.output``, as last made or restored.
 
         The query sees copies: it can change neither the store nor any file.
 
