@@ -1,0 +1,77 @@
+"""What a restored step cell costs in a live kernel, and a frame that is bound lazily."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+
+from benchmarks.kernels import Kernel
+from benchmarks.measure import ROOT, Bench, fresh, in_turn
+from benchmarks.table import Row
+
+EMPTY = "pass"
+_LOAD = "%load_ext nbsteps"
+_STEP = "%%step trivial\na = 1"
+_USE = "frame.shape"
+
+
+def rows(bench: Bench) -> list[Row]:
+    peer = {"cell": "", "frame": ""}
+    if bench.peers is not None:
+        from benchmarks.peers import cash
+
+        cell, frame = cash(bench.peers, bench.folder / "cash", bench.sizes)
+        peer = {"cell": f"; cash-lib +{1000 * cell:.2g} ms", "frame": f"; cash-lib {frame:.2g} s"}
+    return [*_cells(bench, peer["cell"]), *_frame(bench, peer["frame"])]
+
+
+def _cells(bench: Bench, peer: str) -> list[Row]:
+    with Kernel(bench.folder / "cells", [_LOAD, EMPTY, _STEP]) as kernel:
+        for source in (_LOAD, EMPTY, _STEP):
+            kernel.run(source)
+        found = in_turn(
+            bench.sizes.executions, empty=lambda: kernel.run(EMPTY), restored=lambda: kernel.run(_STEP)
+        )
+    more = 1000 * (found["restored"] - found["empty"])
+    beside = f"an empty cell{peer}"
+    empty = 1000 * found["empty"]
+    return [
+        Row("restored step cell, beyond an empty cell", more, "ms", beside, empty, 3.0, published="cash-lib 10 ms"),
+    ]
+
+
+def _frame(bench: Bench, peer: str) -> list[Row]:
+    size, folder = bench.sizes.bound_bytes, bench.folder / "frame"
+    context = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom benchmarks.digests import mixed_frame"
+    step = f"%%step load\nframe = mixed_frame({size})"
+    sources = [_LOAD, EMPTY, context, step, _USE]
+    with Kernel(folder, sources) as kernel:
+        for source in sources:
+            kernel.run(source)
+    bound: list[float] = []
+    first: list[float] = []
+    for _ in range(max(2, bench.sizes.repetitions - 2)):
+        with Kernel(folder, sources) as kernel:
+            for source in (_LOAD, context, "%%step other\nb = 1", "import pandas"):
+                kernel.run(source)
+            empty = statistics.median(kernel.run(EMPTY) for _ in range(5))
+            bound.append(1000 * (kernel.run(step) - empty))
+            first.append(kernel.run(_USE) - empty)
+    floor = fresh(read_floor, folder=folder, size=size)
+    what = f"frame of {size / 1e6:.0f} MB"
+    return [
+        Row(f"binding a {what} lazily, beyond an empty cell", statistics.median(bound), "ms", most=10.0),
+        Row(
+            f"first cell that mentions a {what}", statistics.median(first), "s", f"reading as many bytes{peer}", floor,
+            0.1, published="cash-lib 0.41 s",
+        ),
+    ]  # fmt: skip
+
+
+def read_floor(folder: str, size: int) -> float:
+    """Seconds to read a file of so many bytes that the system has in memory."""
+    from benchmarks.measure import timed
+
+    path = Path(folder) / "floor"
+    path.write_bytes(b"\0" * size)
+    return min(timed(path.read_bytes) for _ in range(3))
