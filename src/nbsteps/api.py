@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nbsteps.config import load_config, store_folder
 from nbsteps.core.errors import UsageError
 from nbsteps.core.model import RunResult
+from nbsteps.core.states import RunState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,7 @@ def run(  # noqa: PLR0913 - each is a word of its own, by keyword
 
     Raises:
         NbstepsError: the notebook, a parameter or a step name is wrong; nothing was executed.
+        KeyboardInterrupt: the user interrupted; the output notebook is saved, the run is recorded as cancelled.
     """
     from nbsteps.notebook import launch  # noqa: PLC0415 - loads papermill, which is slow
     from nbsteps.report import read_report  # noqa: PLC0415 - keeps import nbsteps fast
@@ -56,7 +58,10 @@ def run(  # noqa: PLR0913 - each is a word of its own, by keyword
     wishes = launch.Request(Path(path), dict(params or {}), _optional(output), tuple(steps), force=force)
     wishes.kernel = kernel
     wishes.trigger = "api"
-    return read_report(launch.run(wishes))
+    result = read_report(launch.run(wishes))
+    if result.state is RunState.CANCELLED:
+        raise KeyboardInterrupt
+    return result
 
 
 def _optional(path: AnyPath | None) -> Path | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -139,6 +140,8 @@ def _run(args: argparse.Namespace) -> int:
 
     request = _request(args)
     request.tell = _tell
+    # Schedulers end jobs with SIGTERM: the kernel, the history and the output notebook deserve the same care then.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
     report = run(request)
     if args.json:
         _print_json({name: value for name, value in report.items() if name != "run"})
@@ -157,6 +160,9 @@ def _tell(fact: Mapping[str, Any]) -> None:
     """One line of progress on standard error."""
     from nbsteps.display.headless import fact_line  # noqa: PLC0415 - keeps --help fast
 
+    if fact["state"] == "interrupted":
+        _say("interrupting the kernel; once more to kill it")
+        return
     _say(fact_line(fact))
 
 

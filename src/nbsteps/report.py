@@ -5,6 +5,9 @@ The shape is stable (SPEC 10): keys are added, never renamed.
 
 from __future__ import annotations
 
+import os
+import platform
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -85,6 +88,38 @@ def refused_report(notebook: str, problems: Iterable[Problem]) -> dict[str, Any]
         "problems": problem_rows(problems),
         "steps": [],
     }
+
+
+def crashed_report(
+    run_id: str, notebook: str, rows: Iterable[Mapping[str, Any]], started_at: float, words: str
+) -> dict[str, Any]:
+    """A run whose kernel died; ``rows`` say what is known of the steps, ``words`` what the kernel said at last."""
+    steps = {
+        row["step"]: StepRun(
+            row["step"],
+            StepState(row["state"]),
+            row.get("reason", ""),
+            reasons=tuple(row.get("reasons", ())),
+            started_at=0.0,
+            ended_at=row.get("duration_s", 0.0),
+            attempts=row.get("attempts", 0),
+        )
+        for row in rows
+    }
+    run = Run(
+        run_id=run_id,
+        notebook=notebook,
+        trigger="",
+        started_at=started_at,
+        host=platform.node(),
+        pid=os.getpid(),
+        user="",
+        state=RunState.CRASHED,
+        ended_at=time.time(),
+    )
+    said = f"; it said at last: {words}" if words else ""
+    crash = Problem("", "", f"the kernel died{said}", "run again: what succeeded is kept")
+    return run_report(RunResult(run, steps), [crash])
 
 
 def read_report(report: Mapping[str, Any]) -> RunResult:

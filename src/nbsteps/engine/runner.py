@@ -46,6 +46,7 @@ class Runner:
         self._judge = judge
         self._graph = graph
         self._attempts = Attempts(services, bindings)
+        self._names: tuple[str, ...] = ()
         self.run = run
         self.progress = Progress()
 
@@ -55,17 +56,22 @@ class Runner:
 
     def start(self, names: Iterable[str]) -> None:
         """Announce the run over these steps."""
-        self._services.emit(RunStarted(self.run.started_at, self.run, tuple(names)))
+        self._names = tuple(names)
+        self._services.emit(RunStarted(self.run.started_at, self.run, self._names))
 
     def finish(self, state: RunState | None = None) -> RunResult:
-        """Announce the end; without ``state`` it follows from the steps."""
+        """Announce the end; without ``state`` it follows from the steps. Of a cancelled run the rest is cancelled."""
+        if state is RunState.CANCELLED:
+            self.cancel(self._names)
         if state is None:
             good = all(step.state in GOOD | {StepState.SKIPPED} for step in self.progress.steps.values())
             state = RunState.SUCCEEDED if good else RunState.FAILED
         now = self._services.clock.now()
         self.run = replace(self.run, state=state, ended_at=now)
         self._services.emit(RunEnded(now, self.run.run_id, state))
-        return RunResult(self.run, dict(self.progress.steps))
+        steps = self.progress.steps
+        order = [name for name in self._graph.steps if name in steps]
+        return RunResult(self.run, {name: steps[name] for name in (*order, *(steps.keys() - order))})
 
     def run_all(self, names: tuple[str, ...], forced: frozenset[str]) -> RunResult:
         """Run or restore the named steps in graph order; failures keep their descendants from running."""
@@ -74,7 +80,6 @@ class Runner:
             for name in names:
                 self.take(name, forced=name in forced)
         except KeyboardInterrupt as interrupt:
-            self._cancel_rest(names)
             self.progress.errors.setdefault("", interrupt)
             return self.finish(RunState.CANCELLED)
         except BaseException:
@@ -226,7 +231,8 @@ class Runner:
         self.progress.steps[name] = done
         return done
 
-    def _cancel_rest(self, names: Iterable[str]) -> None:
+    def cancel(self, names: Iterable[str]) -> None:
+        """Record those of the steps that have not been taken yet as cancelled."""
         for name in names:
             if name not in self.progress.steps:
                 self._end(name, StepState.CANCELLED, "interrupted")

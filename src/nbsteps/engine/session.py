@@ -241,6 +241,7 @@ class Session:
             state = None
         except KeyboardInterrupt as interrupt:
             state = RunState.CANCELLED
+            runner.cancel([name])
             runner.progress.errors[name] = interrupt
         finally:
             if joined is None:
@@ -254,8 +255,12 @@ class Session:
             return self._outcome(runner, name, done[name], shown=False)
         names = tuple(needed for needed in self.select([name]) if needed not in done)
         self._recall(names)
-        for needed in names:
-            runner.take(needed, forced=needed in self._forced)
+        try:
+            for needed in names:
+                runner.take(needed, forced=needed in self._forced)
+        except KeyboardInterrupt as interrupt:
+            runner.cancel([name])
+            runner.progress.errors[name] = interrupt
         return self._outcome(runner, name, done[name])
 
     def _outcome(self, runner: Runner, name: str, step: StepRun, *, shown: bool = True) -> CellRun:

@@ -16,6 +16,7 @@ from nbsteps.core.cells import Context, understand
 from nbsteps.core.errors import DocumentError
 from nbsteps.core.model import Cell
 from nbsteps.core.source import split_cell
+from nbsteps.core.states import RunState
 from nbsteps.engine.services import Host, Services, new_id
 from nbsteps.engine.session import Session
 from nbsteps.notebook.document import find_notebook, read_notebook, started_by_papermill
@@ -195,9 +196,12 @@ class Kernel:
         return frame
 
     def close(self) -> None:
-        """Flush and release the store; runs at exit."""
+        """Flush and release the store; runs at exit.
+
+        A plain papermill's run ends here, as its steps did; one that our client opened has lost its client.
+        """
         if self._session is not None:
-            self._session.end()
+            self._session.end(RunState.CANCELLED if self._given else None)
             self._session.services.store.close()
             self._session = None
 

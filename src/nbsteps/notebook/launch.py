@@ -55,7 +55,7 @@ def run(request: Request) -> dict[str, Any]:
 
     Raises:
         NbstepsError: nothing was executed, for the reason it gives.
-        KeyboardInterrupt: the user interrupted; the output notebook is saved, the run is recorded as cancelled.
+        KeyboardInterrupt: the user interrupted before the first cell; after that the report says so.
     """
     from nbsteps.notebook.papermill import Wishes, execute  # noqa: PLC0415 - slow to load, and only needed here
 

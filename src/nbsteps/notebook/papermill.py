@@ -9,10 +9,11 @@ from pathlib import Path
 
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from nbsteps.notebook.document import Document
-from nbsteps.notebook.papermill_engine import Wishes
+from nbsteps.notebook.papermill_client import Wishes
 from nbsteps.notebook.remote import missing_kernel
 
 __all__ = ["Wishes", "execute"]
@@ -25,6 +26,7 @@ def execute(document: Document, output: Path, wishes: Wishes, kernel: str | None
         DocumentError: its kernel is not installed.
         ProblemsError: a selected step has problems; no kernel was started.
         PapermillExecutionError: a cell failed before the run could be concluded.
+        KeyboardInterrupt: the user interrupted before the run could be concluded.
     """
     try:
         papermill.execute_notebook(
@@ -37,7 +39,7 @@ def execute(document: Document, output: Path, wishes: Wishes, kernel: str | None
             cwd=document.path.parent,
             nbsteps=wishes,
         )
-    except PapermillExecutionError:
+    except (PapermillExecutionError, DeadKernelError, KeyboardInterrupt):
         if not wishes.report:
             raise
     except NoSuchKernel as error:

@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import os
+import queue
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from nbsteps.core.errors import DocumentError, NbstepsError, Problem, ProblemsError
 from nbsteps.notebook.document import NOTEBOOK_VARIABLE
 
 _CALL = "__import__('nbsteps.notebook.headless', fromlist=['call']).call({name!r}, {request!r})"
 _START_SECONDS = 60.0
+_ALIVE_SECONDS = 1.0
+_LAST_BYTES = 4000
+_CHATTER = ("[IPKernelApp] WARNING |", "KeyboardInterrupt caught in kernel")
 
 
-def ask(client: Any, name: str, request: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
+def ask(client: Any, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """Send a request and wait for the answer; the user's namespace and history see nothing of it.
+
+    Waits as long as the kernel works, since context cells may be executed.
 
     Args:
         client: a blocking or asynchronous kernel client.
         name: which request.
         request: JSON-able.
-        timeout: seconds; None waits as long as the kernel works (context cells may be executed).
 
     Raises:
         NbstepsError: the kernel refused the request.
         RuntimeError: the kernel has no nbsteps, or died.
     """
-    from jupyter_core.utils import run_sync  # noqa: PLC0415 - only in a process that talks to kernels
-
     expression = _CALL.format(name=name, request=json.dumps(request))
     message = client.execute("", silent=True, store_history=False, user_expressions={"answer": expression})
-    reply = _wait(client, message, timeout, run_sync)
+    reply = _wait(client, message)
     answer = reply["content"].get("user_expressions", {}).get("answer", {})
     if answer.get("status") != "ok":
         seen = answer.get("evalue") or reply["content"].get("evalue") or "no answer"
@@ -46,19 +51,30 @@ def ask(client: Any, name: str, request: Mapping[str, Any], timeout: float | Non
     return found
 
 
-def _wait(client: Any, message: str, timeout: float | None, run_sync: Any) -> Any:
-    import inspect  # noqa: PLC0415 - beside its only use
-
+def _wait(client: Any, message: str) -> Any:
     while True:
-        reply = client.get_shell_msg(timeout=timeout)
-        if inspect.isawaitable(reply):
-
-            async def awaited(waiting: Any = reply) -> Any:
-                return await waiting
-
-            reply = run_sync(awaited)()
+        try:
+            reply = _now(client.get_shell_msg(timeout=_ALIVE_SECONDS))
+        except queue.Empty:
+            if not _now(client.is_alive()):
+                msg = "the kernel died"
+                raise RuntimeError(msg) from None
+            continue
         if reply["parent_header"].get("msg_id") == message:
             return reply
+
+
+def _now(result: Any) -> Any:
+    """What a client's method gave: itself, or what it comes to where the client is asynchronous."""
+    from jupyter_core.utils import run_sync  # noqa: PLC0415 - only in a process that talks to kernels
+
+    if not inspect.isawaitable(result):
+        return result
+
+    async def awaited() -> Any:
+        return await result
+
+    return run_sync(awaited)()
 
 
 def _raise(found: Mapping[str, Any]) -> None:
@@ -83,20 +99,40 @@ def kernel_for(path: Path, kernel_name: str) -> Iterator[Any]:
     from jupyter_client.kernelspec import NoSuchKernel  # noqa: PLC0415 - slow to load, and only needed here
     from jupyter_client.manager import start_new_kernel  # noqa: PLC0415 - slow to load, and only needed here
 
-    environment = {**os.environ, NOTEBOOK_VARIABLE: str(path)}
-    try:
-        manager, client = start_new_kernel(
-            startup_timeout=_START_SECONDS, kernel_name=kernel_name, cwd=str(path.parent), env=environment
-        )
-    except NoSuchKernel as error:
-        raise missing_kernel(path, kernel_name) from error
-    try:
-        yield client
-    finally:
-        client.shutdown()
-        client.stop_channels()
-        manager.finish_shutdown()
-        manager.cleanup_resources()
+    settings: dict[str, Any] = {"cwd": str(path.parent), "env": {**os.environ, NOTEBOOK_VARIABLE: str(path)}}
+    with kernel_log() as log:
+        try:
+            manager, client = start_new_kernel(
+                startup_timeout=_START_SECONDS, kernel_name=kernel_name, stdout=log, stderr=log, **settings
+            )
+        except NoSuchKernel as error:
+            raise missing_kernel(path, kernel_name) from error
+        try:
+            yield client
+        finally:
+            client.shutdown()
+            client.stop_channels()
+            manager.finish_shutdown()
+            manager.cleanup_resources()
+
+
+@contextmanager
+def kernel_log() -> Iterator[IO[bytes]]:
+    """A file for what a kernel's process writes by itself, which is no part of the notebook's output.
+
+    What cells print reaches the notebook through the kernel's protocol; here end the kernel's own warnings, which
+    would disturb the terminal or the JSON of whoever started it, and its last words, should it die.
+    """
+    with tempfile.TemporaryFile(prefix="nbsteps-kernel-") as file:
+        yield file
+
+
+def last_words(log: IO[bytes]) -> str:
+    """The end of what a kernel's process wrote, without what every kernel says."""
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(0, size - _LAST_BYTES))
+    lines = log.read().decode(errors="replace").splitlines()
+    return "\n".join(line for line in lines if not line.startswith(_CHATTER))
 
 
 def missing_kernel(path: Path, kernel_name: str) -> DocumentError:

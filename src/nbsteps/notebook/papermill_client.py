@@ -1,0 +1,263 @@
+"""Executes the cells of one notebook in one kernel, as one run of its graph.
+
+An interrupt is handed on to the kernel, so that the body gets it: whatever the cell still shows is collected, the rest
+is marked as cancelled, and the run ends properly. A second one kills the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from jupyter_core.utils import ensure_async
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat.v4 import new_output
+from papermill.clientwrap import PapermillNotebookClient
+
+from nbsteps.core.cells import Context, Draft, understand
+from nbsteps.core.graph import Graph
+from nbsteps.core.model import Cell
+from nbsteps.core.states import GOOD, RunState, StepState
+from nbsteps.notebook import gate
+from nbsteps.notebook.remote import ask, last_words
+from nbsteps.notebook.wire import cells_as_rows
+from nbsteps.report import crashed_report
+
+STATE_KEY = "nbsteps"
+DIED = "the kernel died"
+INTERRUPTED = "interrupted"
+_HINT_AFTER = 10.0
+
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Wishes:
+    """What a caller wants of a run beyond papermill's own options.
+
+    Attributes:
+        steps: run only what these need; everything if empty.
+        force: run the selected steps whatever is stored.
+        trigger: what the history says started the run.
+        parameters: as given, for the history.
+        tell: called with a small mapping for each step as it ends, and for hints.
+        report: filled with the run's report.
+    """
+
+    steps: tuple[str, ...] = ()
+    force: bool = False
+    trigger: str = "papermill"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    tell: Tell = lambda _fact: None
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill is untyped
+    """Executes the cells of one managed run."""
+
+    log_file: IO[bytes]
+    """Takes what the kernel's process itself writes."""
+
+    def prepare(self, path: Path, cells: dict[int, Cell], graph: Graph, wishes: Wishes) -> None:
+        """Say what is to be run."""
+        self._path, self._cells, self._graph, self._wishes = path, cells, graph, wishes
+        self._gate = gate.Gate(graph, wishes.steps)
+        self._run_id = ""
+        self._interrupted = False
+        self._failed_contexts: list[dict[str, str]] = []
+        self._started = time.time()
+
+    def papermill_execute_cells(self) -> None:
+        """Execute every cell whose turn it is; called by papermill once the kernel is up.
+
+        Raises:
+            KeyboardInterrupt: the user interrupted; the run is recorded as cancelled.
+            DeadKernelError: the kernel died; the run is recorded as crashed.
+        """
+        self._begin()
+        try:
+            with _interrupts(self._interrupt):
+                for index, cell in enumerate(self.nb.cells):
+                    self._take(cell, index)
+            self._end()
+        except DeadKernelError:
+            self._died()
+            raise
+        if self._interrupted:
+            raise KeyboardInterrupt
+
+    def _interrupt(self) -> None:
+        """Interrupt the kernel; runs in a signal handler, whatever event loop the interrupted code drives."""
+        if self._interrupted:
+            self.shutdown_kernel = "immediate"
+            raise KeyboardInterrupt
+        self._interrupted = True
+
+        async def work() -> None:
+            await ensure_async(self.km.interrupt_kernel())
+
+        thread = threading.Thread(target=asyncio.run, args=(work(),))
+        thread.start()
+        # The signal is on its way before anything else is asked of the kernel.
+        thread.join()
+        self._wishes.tell({"state": INTERRUPTED})
+
+    def _begin(self) -> None:
+        wishes = self._wishes
+        request = {
+            "path": str(self._path),
+            "cells": cells_as_rows(self._cells.values()),
+            "trigger": wishes.trigger,
+            "force": wishes.force,
+            "steps": list(wishes.steps),
+            "parameters": _plain(wishes.parameters),
+        }
+        self._run_id = ask(self.kc, "begin", request)["run_id"]
+
+    def _end(self) -> None:
+        state: RunState | None = None
+        if self._interrupted:
+            state = RunState.CANCELLED
+        elif self._failed_contexts:
+            state = RunState.FAILED
+        report = ask(self.kc, "end", {"state": None if state is None else str(state)})
+        report["problems"] = [*report.get("problems", ()), *self._failed_contexts]
+        self._conclude(report)
+
+    def _conclude(self, report: Mapping[str, Any]) -> None:
+        self._wishes.report.update(report)
+        self.nb.metadata[STATE_KEY] = {"run_id": self._run_id, "state": report["state"]}
+
+    def _died(self) -> None:
+        """Say in notebook and report which cell the kernel died in; the store finds out by itself."""
+        rows: dict[str, dict[str, Any]] = {}
+        for index, code in self._cells.items():
+            understood, _problems = understand(code, index)
+            if isinstance(understood, Draft):
+                cell = self.nb.cells[index]
+                known = cell.metadata.get(STATE_KEY)
+                rows[understood.name] = known or self._mark(cell, understood, StepState.CANCELLED, DIED)
+        steps = [rows[name] for name in self._graph.steps if name in rows]
+        words = last_words(self.log_file)
+        self._conclude(crashed_report(self._run_id, self._path.name, steps, self._started, words))
+
+    def _take(self, cell: Any, index: int) -> None:
+        self.nb_man.cell_start(cell, index)
+        try:
+            if cell.cell_type == "code":
+                self._take_code(cell, index)
+        finally:
+            self.nb_man.cell_complete(cell, cell_index=index)
+
+    def _take_code(self, cell: Any, index: int) -> None:
+        understood, _problems = understand(self._cells[index], index)
+        if self._interrupted:
+            self._mark(cell, understood, StepState.CANCELLED, INTERRUPTED)
+            return
+        refusal = self._gate.refusal(understood)
+        if refusal:
+            self._skip(cell, understood, refusal)
+            return
+        started = time.monotonic()
+        failed = False
+        try:
+            self.execute_cell(cell, index)
+        except CellExecutionError as error:
+            failed = True
+            self.nb_man.cell_exception(cell, cell_index=index, exception=error)
+        except DeadKernelError as error:
+            self._mark(cell, understood, StepState.CRASHED, DIED)
+            cell.outputs.append(_death(understood, last_words(self.log_file)))
+            self.nb_man.cell_exception(cell, cell_index=index, exception=error)
+            raise
+        self._note(cell, understood, time.monotonic() - started, failed=failed)
+
+    def _note(self, cell: Any, understood: Draft | Context, seconds: float, *, failed: bool) -> None:
+        if isinstance(understood, Context):
+            self._note_context(cell, understood, seconds, failed=failed)
+            return
+        state = _state_of(cell) or {"step": understood.name, "state": str(StepState.FAILED), "reason": ""}
+        if failed and state["state"] in set(map(str, GOOD)):
+            state = {**state, "state": str(StepState.FAILED)}
+        if failed:
+            self._gate.step_failed(understood.name)
+        if failed and state["state"] != str(StepState.CANCELLED):
+            state = {**state, "error": _error_of(cell)}
+        cell.metadata[STATE_KEY] = {**state, "run_id": self._run_id}
+        self._wishes.tell(state)
+
+    def _note_context(self, cell: Any, understood: Context, seconds: float, *, failed: bool) -> None:
+        label = understood.cell.label
+        if failed and self._interrupted:
+            self._mark(cell, understood, StepState.CANCELLED, INTERRUPTED)
+        elif failed:
+            self._gate.context_failed(understood)
+            error = _error_of(cell) or {"type": "error", "message": ""}
+            message = f"{error['type']}: {error['message']}"
+            self._mark(cell, understood, StepState.FAILED, message)
+            problem = {"step": "", "cell": label, "message": message, "hint": "", "severity": "error"}
+            self._failed_contexts.append(problem)
+            self._wishes.tell({"cell": label, "state": "failed", "error": error})
+        elif seconds > _HINT_AFTER:
+            self._wishes.tell({"cell": label, "state": "slow", "duration_s": seconds})
+
+    def _skip(self, cell: Any, understood: Draft | Context, reason: str) -> None:
+        self._mark(cell, understood, StepState.SKIPPED, reason)
+        if not reason.startswith(gate.NOT_NEEDED):
+            cell.outputs = [new_output("stream", name="stderr", text=f"skipped: {reason}\n")]  # type: ignore[no-untyped-call]  # nbformat is untyped
+
+    def _mark(self, cell: Any, understood: Draft | Context, state: StepState, reason: str) -> dict[str, Any]:
+        step = {"step": understood.name} if isinstance(understood, Draft) else {}
+        mark = {**step, "state": str(state), "reason": reason, "run_id": self._run_id}
+        cell.metadata[STATE_KEY] = mark
+        return mark
+
+
+@contextmanager
+def _interrupts(handle: Callable[[], None]) -> Iterator[None]:
+    """Have ``handle`` called at an interrupt; only the main thread gets any."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: handle())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _death(understood: Draft | Context, words: str) -> Any:
+    """The error that a cell shows in which the kernel died."""
+    what = f"step {understood.name}" if isinstance(understood, Draft) else understood.cell.label
+    message = f"{DIED} while {what} was executed"
+    traceback = [f"DeadKernelError: {message}", *words.splitlines()]
+    return new_output("error", ename="DeadKernelError", evalue=message, traceback=traceback)  # type: ignore[no-untyped-call]  # nbformat is untyped
+
+
+def _state_of(cell: Any) -> dict[str, Any] | None:
+    """The state that the step's note carries in its metadata."""
+    for output in reversed(cell.outputs):
+        state = output.get("metadata", {}).get(STATE_KEY)
+        if state is not None:
+            return dict(state)
+    return None
+
+
+def _error_of(cell: Any) -> dict[str, str] | None:
+    for output in cell.outputs:
+        if output.output_type == "error":
+            return {"type": output.ename, "message": output.evalue}
+    return None
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that JSON can carry; others by their representation."""
+    plain = (str, int, float, bool, type(None), list, dict)
+    return {name: value if isinstance(value, plain) else repr(value) for name, value in values.items()}
