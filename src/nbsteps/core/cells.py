@@ -10,14 +10,19 @@ from nbsteps.core import names as name_analysis
 from nbsteps.core.errors import Problem
 from nbsteps.core.model import Cell, StepOptions
 from nbsteps.core.names import Names
-from nbsteps.core.options import parse_line
-from nbsteps.core.source import nested_magic, parse, split_cell
+from nbsteps.core.options import format_line, parse_line
+from nbsteps.core.source import PYTHON_BELOW, StepSource, nested_magic, parse, split_cell
 
 NOTHING = name_analysis.analyse("")
 PARAMETER_TAGS = frozenset({"parameters", "injected-parameters"})
+ANY = "*"
+"""Stands for the names that nobody can see a cell assign: a star import, ``%run``, ``exec``."""
+MAGIC_LINE = "%%step "
+_NO_NAMES: frozenset[str] = frozenset()
+_LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Context:
     """A context cell, understood.
 
@@ -25,6 +30,10 @@ class Context:
         index: position among the code cells.
         names: what it reads and writes; nothing where it does not parse.
         touched: names on which a statement calls a method (``sys.path.append(...)``), which may change them.
+        shapes: every name whose value this cell makes or may change; :data:`ANY` where it hides some.
+        needs: names that must be there when it is executed; what its functions read when they are called is not
+            among them.
+        uses: those of its own functions and classes that it uses itself.
         parameters: whether papermill's tag marks it.
     """
 
@@ -32,19 +41,25 @@ class Context:
     index: int
     names: Names
     touched: frozenset[str]
+    shapes: frozenset[str]
+    needs: frozenset[str]
+    uses: frozenset[str]
     parameters: bool
 
-    @property
-    def shapes(self) -> frozenset[str]:
-        """Every name whose value this cell makes or may change."""
-        return self.names.writes | self.names.mutated | self.touched
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Draft:
     """A step cell by itself: inputs and outputs are still as written or as its own text suggests.
 
-    ``opaque`` is true where the body's names cannot be seen (a nested cell magic, a body that does not parse).
+    Attributes:
+        index: position among the code cells.
+        opaque: whether the body's names cannot be seen (another language below a nested magic, a body that does not
+            parse), so that inputs and outputs are taken as declared.
+        firm: variables that it must have assigned at its end: declared, or surely assigned; mutated inputs follow.
+        unable: declared outputs that the body is seen not to assign.
+        maybe: variables that it assigns on some paths only, and that it would have to keep if another cell reads them.
+        reads: names that it reads from outside, declared or seen, without those of ``--ignore``.
+        doubtful: names that it reads only after it may have assigned them itself, none of them in ``reads``.
     """
 
     cell: Cell
@@ -56,55 +71,121 @@ class Draft:
     names: Names
     opaque: bool
     problems: tuple[Problem, ...]
+    firm: tuple[str, ...]
+    unable: tuple[str, ...]
+    maybe: tuple[str, ...]
+    reads: frozenset[str]
+    doubtful: frozenset[str]
 
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Declared outputs, else those that the body's public assignments suggest; mutated inputs follow."""
-        declared = self.options.outputs
-        found = self.names.assigned if declared is None else declared
-        return tuple(dict.fromkeys((*found, *self.options.mutates)))
+    def line(self, **changes: tuple[str, ...] | None) -> str:
+        """The magic line with some options changed."""
+        import dataclasses  # noqa: PLC0415 - only for a message
+
+        return MAGIC_LINE + format_line(self.name, dataclasses.replace(self.options, **changes))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=8192)
 def understand(cell: Cell, index: int) -> tuple[Draft | Context, tuple[Problem, ...]]:
     """Turn one cell into a draft step or a context cell, with the problems of its own text."""
     split = split_cell(cell.source)
-    if split is None:
-        return _context(cell, index)
-    parsed = parse_line(split.line)
-    problems = [Problem(parsed.name, cell.label, message, hint) for message, hint in parsed.messages]
-    names, opaque = NOTHING, True
-    if nested_magic(split.body) is None:
-        try:
-            names, opaque = name_analysis.analyse(split.body), False
-        except SyntaxError as error:
-            problems.append(_syntax_problem(parsed.name, cell, error, split.line_offset))
+    return _context(cell, index) if split is None else _step(cell, index, split)
+
+
+def _step(cell: Cell, index: int, split: StepSource) -> tuple[Draft, tuple[Problem, ...]]:
+    name, options, messages = parse_line(split.line)
+    problems = tuple(Problem(name, cell.label, text, _whole(hint, options)) for text, hint in messages)
+    names, opaque = NOTHING, _is_foreign(split.body)
+    try:
+        names = name_analysis.analyse(split.body)
+    except SyntaxError as error:
+        if not opaque:
+            problems += (_syntax_problem(name, cell, error, split.line_offset),)
+        opaque = True
+    if names.stars:
+        problems += (_star_problem(name, cell, names),)
+    reads, doubtful = _reads(names, options)
+    firm, maybe = _outputs(names, options)
+    hidden = opaque or names.dynamic or bool(names.stars)
     draft = Draft(
         cell=cell,
         index=index,
-        name=parsed.name,
+        name=name,
         body=split.body,
         line_offset=split.line_offset,
-        options=parsed.options,
+        options=options,
         names=names,
         opaque=opaque,
-        problems=tuple(problems),
+        problems=problems,
+        firm=firm,
+        unable=() if hidden or not options.outputs else _unable(names, options),
+        maybe=maybe,
+        reads=reads,
+        doubtful=doubtful,
     )
-    return draft, draft.problems
+    return draft, problems
+
+
+def _is_foreign(text: str) -> bool:
+    """Whether the text below a cell magic is no Python, or Python that runs elsewhere."""
+    nested = nested_magic(text)
+    return nested is not None and nested[0] not in PYTHON_BELOW
+
+
+def _whole(hint: str, options: StepOptions) -> str:
+    """A hint that is a magic line, with the options that were understood."""
+    return MAGIC_LINE + format_line(hint[len(MAGIC_LINE) :], options) if hint.startswith(MAGIC_LINE) else hint
+
+
+def _reads(names: Names, options: StepOptions) -> tuple[frozenset[str], frozenset[str]]:
+    """What a step surely reads from outside, and what it reads only where it did not assign it itself."""
+    declared = options.inputs
+    reads, doubtful = names.reads, _NO_NAMES
+    if names.unsure:
+        doubtful = (names.unsure & names.writes).difference(declared or (), options.mutates, options.ignore)
+        reads -= doubtful
+    if declared or options.mutates:
+        reads = reads.union(declared or (), options.mutates)
+    return reads.difference(options.ignore) if options.ignore else reads, doubtful
+
+
+def _outputs(names: Names, options: StepOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Variables that the step must have assigned, and those that it may have."""
+    firm = names.assigned if options.outputs is None else options.outputs
+    maybe: tuple[str, ...] = ()
+    if options.outputs is None and not names.definite.issuperset(firm):
+        maybe = tuple(name for name in firm if name not in names.definite and name not in options.mutates)
+        firm = tuple(name for name in firm if name in names.definite)
+    return tuple(dict.fromkeys((*firm, *options.mutates))) if options.mutates else firm, maybe
+
+
+def _unable(names: Names, options: StepOptions) -> tuple[str, ...]:
+    able = names.writes.union(options.mutates)
+    return tuple(name for name in options.outputs or () if name not in able)
 
 
 def _context(cell: Cell, index: int) -> tuple[Context, tuple[Problem, ...]]:
     problems: tuple[Problem, ...] = ()
-    names, touched = NOTHING, frozenset[str]()
-    if nested_magic(cell.source) is None:
-        try:
-            names = name_analysis.analyse(cell.source)
-            touched = _touched(cell.source)
-        except SyntaxError as error:
+    names, touched, loads = NOTHING, _NO_NAMES, _NO_NAMES
+    try:
+        names = name_analysis.analyse(cell.source)
+        touched, loads = _at_once(parse(cell.source), names)
+    except SyntaxError as error:
+        if not _is_foreign(cell.source):
             found = _syntax_problem("", cell, error, 0)
             problems = (Problem("", cell.label, found.message, found.hint, severity="warning"),)
-    parameters = not PARAMETER_TAGS.isdisjoint(cell.tags)
-    return Context(cell, index, names, touched, parameters), problems
+    shapes = names.writes | names.mutated | touched
+    later = _NO_NAMES.union(*names.deferred.values()) - loads if names.deferred else _NO_NAMES
+    context = Context(
+        cell=cell,
+        index=index,
+        names=names,
+        touched=touched,
+        shapes=shapes | {ANY} if names.stars or names.dynamic else shapes,
+        needs=(names.reads - later) | names.mutated | touched,
+        uses=loads.intersection(names.deferred),
+        parameters=not PARAMETER_TAGS.isdisjoint(cell.tags),
+    )
+    return context, problems
 
 
 def _syntax_problem(step: str, cell: Cell, error: SyntaxError, offset: int) -> Problem:
@@ -116,15 +197,41 @@ def _syntax_problem(step: str, cell: Cell, error: SyntaxError, offset: int) -> P
     return Problem(step, cell.label, message, f"mend line {line} of {cell.label}")
 
 
-def _touched(source: str) -> frozenset[str]:
-    """Names at the root of method calls that stand as statements at the top level."""
-    found = set[str]()
-    for statement in ast.walk(parse(source)):
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-            root: ast.expr = statement.value.func
-            while isinstance(root, ast.Attribute | ast.Subscript | ast.Call):
-                root = root.func if isinstance(root, ast.Call) else root.value
-            if isinstance(root, ast.Name) and root is not statement.value.func:
-                found.add(root.id)
-    found.discard("get_ipython")
-    return frozenset(found)
+def _star_problem(step: str, cell: Cell, names: Names) -> Problem:
+    module = names.stars[0]
+    message = f"from {module} import * hides which names the body assigns, so inputs and outputs may be missed"
+    return Problem(step, cell.label, message, f"import by name: from {module} import ...", severity="warning")
+
+
+def _at_once(tree: ast.Module, names: Names) -> tuple[frozenset[str], frozenset[str]]:
+    """Names that statements call methods on, and names that the cell reads while it is executed.
+
+    What stands in a function happens when it is called: its method calls count where they are on global names, its
+    reads do not.
+    """
+    touched, later, loads = set[str](), set[str](), set[str]()
+    waiting: list[tuple[ast.AST, bool]] = [(tree, True)]
+    while waiting:
+        node, now = waiting.pop()
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            (touched if now else later).update(_receiver(node.value))
+        elif now and isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            loads.add(node.id)
+        inner = set(map(id, _body(node))) if isinstance(node, _LATER) else ()
+        waiting += [(child, now and id(child) not in inner) for child in ast.iter_child_nodes(node)]
+    touched.discard("get_ipython")
+    return frozenset(touched | (later & names.reads)), frozenset(loads)
+
+
+def _body(function: ast.AST) -> list[ast.AST]:
+    """The parts of a function or lambda that are executed when it is called."""
+    assert isinstance(function, _LATER)  # noqa: S101 - narrows the type for the checker
+    return [function.body] if isinstance(function, ast.Lambda) else list[ast.AST](function.body)
+
+
+def _receiver(call: ast.Call) -> tuple[str, ...]:
+    """The name at the root of a method call: ``sys`` of ``sys.path.append(...)``."""
+    root: ast.expr = call.func
+    while isinstance(root, ast.Attribute | ast.Subscript | ast.Call):
+        root = root.func if isinstance(root, ast.Call) else root.value
+    return (root.id,) if isinstance(root, ast.Name) and root is not call.func else ()

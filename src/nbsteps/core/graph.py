@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from itertools import count
 
-from nbsteps.core.cells import Context, Draft, understand
+from nbsteps.core.cells import MAGIC_LINE, Context, Draft, understand
 from nbsteps.core.errors import Problem
 from nbsteps.core.model import Cell, Step
+from nbsteps.core.options import format_line
 from nbsteps.core.ordering import find_cycles, topological_order
 from nbsteps.core.wiring import Wiring, wire
 
+_NO_NAMES: frozenset[str] = frozenset()
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Graph:
     """A notebook, understood.
 
@@ -48,11 +53,19 @@ class Graph:
 
     def written(self) -> frozenset[str]:
         """Every variable that some step writes."""
-        return frozenset(name for step in self.steps.values() for name in step.outputs)
+        return self._written
 
     def assigned(self) -> frozenset[str]:
         """Every name that some cell assigns."""
-        return self.written().union(*(context.names.writes for context in self.contexts))
+        return self._assigned
+
+    @cached_property
+    def _written(self) -> frozenset[str]:
+        return frozenset(name for step in self.steps.values() for name in step.outputs)
+
+    @cached_property
+    def _assigned(self) -> frozenset[str]:
+        return self._written.union(*(context.names.writes for context in self.contexts))
 
     def errors(self, names: Iterable[str] | None = None) -> tuple[Problem, ...]:
         """The problems of severity ``error``, all of them or those that concern the named steps."""
@@ -90,14 +103,19 @@ def build(cells: Sequence[Cell], known: Container[str] = ()) -> Graph:
 def _unique(drafts: Iterable[Draft]) -> tuple[dict[str, Draft], list[Problem]]:
     """The first draft of each name; a later one of the same name, or one without a name, is a problem."""
     unique: dict[str, Draft] = {}
-    problems = list[Problem]()
+    again = list[Draft]()
     for draft in drafts:
-        if not draft.name:
-            continue
-        first = unique.setdefault(draft.name, draft)
-        if first is not draft:
-            message = f"step {draft.name} is defined twice: in {first.cell.label} and in {draft.cell.label}"
-            problems.append(Problem(draft.name, draft.cell.label, message, f"%%step {draft.name}_2"))
+        if draft.name and unique.setdefault(draft.name, draft) is not draft:
+            again.append(draft)
+    taken = set(unique)
+    problems = list[Problem]()
+    for draft in again:
+        first = unique[draft.name]
+        free = next(f"{draft.name}_{i}" for i in count(2) if f"{draft.name}_{i}" not in taken)
+        taken.add(free)
+        message = f"step {draft.name} is defined twice: in {first.cell.label} and in {draft.cell.label}"
+        line = MAGIC_LINE + format_line(free, draft.options)
+        problems.append(Problem(draft.name, draft.cell.label, message, line))
     return unique, problems
 
 
@@ -105,23 +123,20 @@ def _assemble(
     drafts: Mapping[str, Draft], contexts: tuple[Context, ...], wiring: Wiring, problems: list[Problem]
 ) -> Graph:
     order, stuck = topological_order(wiring.parents)
-    for cycle in find_cycles(stuck, wiring.parents):
-        problems += [_cycle_problem(name, cycle, drafts) for name in cycle]
+    for cycle in find_cycles(stuck, wiring.parents) if stuck else ():
+        problems += _cycle_problems(cycle, drafts, wiring.sources)
     steps = {
-        name: Step(
-            name=name,
-            cell=draft.cell,
-            body=draft.body,
-            options=draft.options,
-            inputs=tuple(wiring.sources[name]),
-            outputs=draft.outputs,
-            reads=wiring.reads[name],
-            line_offset=draft.line_offset,
+        name: _step(
+            drafts[name],
+            tuple(wiring.sources[name]),
+            wiring.outputs[name],
+            wiring.reads[name],
+            wiring.optional.get(name, _NO_NAMES),
+            wiring.scratch.get(name, _NO_NAMES),
         )
-        for name in (*order, *stuck)
-        for draft in (drafts[name],)
+        for name in (order + stuck if stuck else order)
     }
-    parents = {name: wiring.parents[name] for name in steps}
+    parents = wiring.parents if order == tuple(wiring.parents) else {name: wiring.parents[name] for name in steps}
     return Graph(
         steps=steps,
         parents=parents,
@@ -135,9 +150,51 @@ def _assemble(
     )
 
 
-def _cycle_problem(name: str, cycle: tuple[str, ...], drafts: Mapping[str, Draft]) -> Problem:
-    chain = " -> ".join(f"{step} ({drafts[step].cell.label})" for step in (*cycle, cycle[0]))
-    return Problem(name, drafts[name].cell.label, f"steps need each other in a circle: {chain}", "rename one output")
+@lru_cache(maxsize=8192)
+def _step(  # noqa: PLR0913 - the parts of one step, all needed
+    draft: Draft,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    reads: frozenset[str],
+    optional: frozenset[str],
+    scratch: frozenset[str],
+) -> Step:
+    return Step(
+        name=draft.name,
+        cell=draft.cell,
+        body=draft.body,
+        options=draft.options,
+        inputs=inputs,
+        outputs=outputs,
+        reads=reads,
+        line_offset=draft.line_offset,
+        optional=optional,
+        scratch=scratch,
+    )
+
+
+def _cycle_problems(
+    cycle: tuple[str, ...], drafts: Mapping[str, Draft], sources: Mapping[str, Mapping[str, str]]
+) -> Iterator[Problem]:
+    """One problem for each step of a circle; the mend drops an ``--after`` if one closes it."""
+    pairs = [(name, cycle[(at + 1) % len(cycle)]) for at, name in enumerate(cycle)]
+    chain = " -> ".join(f"{name} ({drafts[name].cell.label})" for name in (*cycle, cycle[0]))
+    passed = [
+        f"{reader} reads {variable} of {writer}"
+        for writer, reader in pairs
+        for variable, source in sources[reader].items()
+        if source == writer
+    ]
+    message = f"steps need each other in a circle: {chain}"
+    hint = f"let one of them read or write another name: {', '.join(passed)}" if passed else "move a context cell"
+    for writer, reader in pairs:
+        draft = drafts[reader]
+        if writer in draft.options.after and writer not in sources[reader].values():
+            line = draft.line(after=tuple(name for name in draft.options.after if name != writer))
+            hint = f"in {draft.cell.label}: {line}"
+    for name in cycle:
+        here = f"in {drafts[name].cell.label}: "
+        yield Problem(name, drafts[name].cell.label, message, hint.removeprefix(here))
 
 
 def _reversed(parents: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -83,6 +83,9 @@ class Step:
         outputs: variables that it assigns, declared or inferred, ``mutates`` included.
         reads: every global name that the body may read, inputs included.
         line_offset: lines of the cell above the body (the magic line, continuation lines).
+        optional: those of the outputs that the body may end without: inferred, and assigned on some paths only.
+        scratch: names that the body reads only after it may have assigned them itself, and that no other cell makes:
+            in a fresh kernel they do not exist before it runs.
     """
 
     name: str
@@ -93,6 +96,8 @@ class Step:
     outputs: tuple[str, ...]
     reads: frozenset[str]
     line_offset: int = 1
+    optional: frozenset[str] = frozenset()
+    scratch: frozenset[str] = frozenset()
 
 
 class PartKind(StrEnum):

@@ -15,6 +15,8 @@ def topological_order(parents: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str
         The sorted nodes, and those that a cycle keeps from being sorted, in the mapping's order.
     """
     position = {name: index for index, name in enumerate(parents)}
+    if all(position[parent] < position[name] for name, needed in parents.items() for parent in needed):
+        return tuple(parents), ()
     names = list(parents)
     missing = {name: len(needed) for name, needed in parents.items()}
     children: dict[str, list[str]] = {name: [] for name in parents}

@@ -84,7 +84,7 @@ class Attempts:
     def _violation(self, step: Step, identity: Identity, guard: _Guard) -> StepError | None:
         """What the step promised and did not keep."""
         namespace = self._services.evaluator.namespace
-        absent = [name for name in step.outputs if name not in namespace]
+        absent = [name for name in step.outputs if name not in namespace and name not in step.optional]
         if absent:
             names = ", ".join(absent)
             message = f"the body ended without assigning {names}"
@@ -149,11 +149,18 @@ class Attempts:
         return Executed(result)
 
     def _store_outputs(self, step: Step) -> tuple[dict[str, Artifact], tuple[str, ...]]:
-        """Digest and store each output; what cannot be kept is named and keeps the step from being reused."""
+        """Digest and store each output; what cannot be kept is named and keeps the step from being reused.
+
+        So does an optional output that the body left unassigned: a restore would leave an older value in its place.
+        """
         services = self._services
         outputs: dict[str, Artifact] = {}
         uncacheable = list[str]()
         for name in step.outputs:
+            if name not in services.evaluator.namespace:
+                uncacheable.append(f"{name}: another cell reads it, and the body did not assign it this time")
+                self._bindings.note(name, None, unique_digest(), None)
+                continue
             value = services.evaluator.namespace[name]
             digest, artifact = "", None
             try:
