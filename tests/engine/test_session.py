@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbsteps.core.errors import MissingInputError, MutatedInputError, ProblemsError, UsageError
-from nbsteps.core.events import Warned
+from nbsteps.core.events import RunStarted, Warned
 from nbsteps.core.states import RunState, StepState
 from nbsteps.testing import FakeEvaluator, MemoryStore, RecordingListener, make_session
 
@@ -97,6 +97,13 @@ SCALED = "%%step scaled\nscaled = scale(raw)"
 )
 def test_what_reruns(before, after, reruns, because):
     check(before, after, reruns=reruns, because="" if because == "version is new" else because)
+
+
+def test_a_run_announces_owners_and_tags_of_its_steps():
+    store = MemoryStore()
+    run("%%step load --owner ana --tags x y\nraw = 1", "%%step clean\nclean = raw", store=store)
+    started = next(event for event in store.events if isinstance(event, RunStarted))
+    assert (started.owners, started.tags) == ({"load": "ana"}, {"load": ("x", "y")})
 
 
 def test_parameters_count():

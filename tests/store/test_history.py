@@ -47,6 +47,7 @@ DTYPES = {
     "time": "datetime64[us, UTC]",
     "duration": "timedelta64[us]",
     "json": "object",
+    "list": "object",
 }
 
 
@@ -160,6 +161,21 @@ def test_steps_say_state_reason_and_times(store: DuckStore) -> None:
     assert rows["r2", "a"]["started_at"] == rows["r2", "a"]["ended_at"] == utc(201.0)
     assert rows["r2", "b"]["ended_at"] is pd.NaT
     assert store.history.steps()["items_total"].isna().all()
+
+
+def test_steps_show_owner_and_tags(store: DuckStore) -> None:
+    run = Run("r1", "nb.ipynb", "cli", 1.0, "host", 7, "me")
+    store.emit(RunStarted(1.0, run, ("a", "b", "c"), {"a": "ana"}, {"a": ("x", "y"), "b": ("y",)}))
+    for step in "abc":
+        succeed(store, "r1", step, 2.0)
+    begin(store, "r2", 3.0)
+    succeed(store, "r2", "a", 4.0)
+    rows = [(row["step"], row["owner"], row["tags"]) for row in store.history_records("steps")]
+    assert rows == [("a", None, []), ("c", None, []), ("b", None, ["y"]), ("a", "ana", ["x", "y"])]
+    shown = store.history.steps()
+    assert shown["tags"].tolist() == [[], [], ["y"], ["x", "y"]]
+    assert shown["owner"].isna().tolist() == [True, True, True, False]
+    assert store.sql("SELECT step FROM steps WHERE list_contains(tags, 'x')")["step"].tolist() == ["a"]
 
 
 def test_attempts_say_how_they_failed(store: DuckStore) -> None:

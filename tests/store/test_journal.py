@@ -45,6 +45,7 @@ FAILED = Attempt(
 RUN = Run("r1", "nb.ipynb", "cli", 1.0, "host", 7, "me", {"a": "1"}, RunState.WAITING, 3.0)
 EVERY = [
     RunStarted(1.0, RUN, ("a", "b")),
+    RunStarted(1.0, RUN, ("a", "b"), {"a": "me"}, {"b": ("x", "y")}),
     StepStarted(1.0, "r1", "clean", "k", ("never ran",)),
     AttemptStarted(1.0, ATTEMPT),
     AttemptEnded(2.0, FAILED),
@@ -78,6 +79,11 @@ def test_every_event_survives_the_journal(event: Event) -> None:
     record = loads(dumps(encode(event, "extra")))
     assert decode(record) == event
     assert record[1] == "extra"
+
+
+def test_a_run_recorded_without_owners_and_tags_has_none() -> None:
+    event = RunStarted(1.0, RUN, ("a",))
+    assert decode(encode(event)[:-2]) == event
 
 
 def test_every_class_of_event_is_covered() -> None:

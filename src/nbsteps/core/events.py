@@ -6,7 +6,8 @@ a store can be rebuilt by replaying events in order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from nbsteps.core.model import Attempt, Result, Run
 from nbsteps.core.states import RunState, StepState
@@ -14,11 +15,16 @@ from nbsteps.core.states import RunState, StepState
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run began; ``steps`` are the names it covers, in graph order."""
+    """A run began; ``steps`` are the names it covers, in graph order.
+
+    ``owners`` and ``tags`` say who answers for a step and what labels it, of those steps that have them.
+    """
 
     at: float
     run: Run
     steps: tuple[str, ...]
+    owners: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:

@@ -57,7 +57,10 @@ class Runner:
     def start(self, names: Iterable[str]) -> None:
         """Announce the run over these steps."""
         self._names = tuple(names)
-        self._services.emit(RunStarted(self.run.started_at, self.run, self._names))
+        options = {name: self._graph.steps[name].options for name in self._names}
+        owners = {name: option.owner for name, option in options.items() if option.owner}
+        tags = {name: option.tags for name, option in options.items() if option.tags}
+        self._services.emit(RunStarted(self.run.started_at, self.run, self._names, owners, tags))
 
     def finish(self, state: RunState | None = None) -> RunResult:
         """Announce the end; without ``state`` it follows from the steps. Of a cancelled run the rest is cancelled."""

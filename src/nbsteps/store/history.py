@@ -219,8 +219,9 @@ def _series(values: list[Any], form: str) -> Any:
         return pd.array(values, dtype="string")
     if form == "int":
         return pd.array(values, dtype="Int64")
-    if form == "json":
-        return pd.Series([pd.NA if value is None else loads(value) for value in values], dtype=object)
+    if form in {"json", "list"}:
+        shown = [pd.NA if value is None else _JSONABLE[form](value) for value in values]
+        return pd.Series(shown, dtype=object)
     whole = pd.array([None if value is None else round(value * _MILLION) for value in values], dtype="Int64")
     if form == "time":
         return pd.Series(pd.to_datetime(whole, unit="us", utc=True)).astype("datetime64[us, UTC]")
@@ -237,4 +238,5 @@ _JSONABLE: Final[dict[str, Callable[[Any], Any]]] = {
     "duration": lambda value: value,
     "time": _iso,
     "json": lambda value: None if value is None else loads(value),
+    "list": lambda value: value,
 }

@@ -57,6 +57,14 @@ def check_version(found: int) -> None:
         raise StoreVersionError(msg, hint="pip install --upgrade nbsteps")
 
 
+def _execute(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
+    """Execute all of some statements or none."""
+    connection.execute("BEGIN")
+    for statement in statements:
+        connection.execute(statement)
+    connection.execute("COMMIT")
+
+
 class Home:
     """The DuckDB file of a ``.nbsteps`` folder and the lock that guards it.
 
@@ -245,15 +253,14 @@ class Home:
         """Check the version of the tables, or make them."""
         names = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'log' AND table_name = 'meta'"
         if (connection.execute(names).fetchone() or (0,))[0]:
-            version, scheme = connection.execute("SELECT schema_version, scheme FROM log.meta").fetchone() or (0, "")
+            version, scheme, _seq, _uid, *revision = connection.execute("FROM log.meta").fetchone() or (0, "", 0, "")
             check_version(version)
             if scheme != SCHEME:
                 connection.execute("UPDATE log.meta SET scheme = ?", [SCHEME])
+            if (revision or [0])[0] < schema.REVISION:
+                _execute(connection, schema.additions())
             return
-        connection.execute("BEGIN")
-        for statement in schema.statements(SCHEME):
-            connection.execute(statement)
-        connection.execute("COMMIT")
+        _execute(connection, schema.statements(SCHEME))
         (self.folder / "version").write_text(f"{schema.VERSION}\n", encoding="ascii")
 
     def _holder(self) -> str:

@@ -133,7 +133,7 @@ def fresh(frames: list[Frame], numbers: dict[str, int], owner: str) -> list[Fram
 def _store(connection: duckdb.DuckDBPyConnection, rows: Rows, tabular: Callable[[Artifact], bool]) -> None:
     for table in ("run_starts", "run_ends", "step_starts", "step_ends", "attempt_starts", "attempt_ends"):
         _insert(connection, table, rows.columns(table))
-    for table in ("events", "results", "outputs", "cleared"):
+    for table in ("labels", "events", "results", "outputs", "cleared"):
         _insert(connection, table, rows.columns(table))
     _payloads(connection, rows.payloads)
     _artifacts(connection, artifact_rows(rows, tabular))

@@ -8,7 +8,7 @@ a newer nbsteps.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nbsteps.core.events import (
@@ -152,6 +152,16 @@ def _decode_run(row: Record) -> Run:
     return Run(*[*row[:8], RunState(row[8]), row[9]])
 
 
+def _encode_tags(tags: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    return {step: list(labels) for step, labels in tags.items()}
+
+
+def _decode_labels(row: Record) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """Owners and tags; the records of a run did not always have them."""
+    owners, tags = row or ({}, {})
+    return owners, {step: tuple(labels) for step, labels in tags.items()}
+
+
 def _encode_attempt(a: Attempt) -> Record:
     failure = None if a.failure is None else _encode_failure(a.failure)
     head = [a.run_id, a.step, a.attempt, a.started_at, a.executor, a.host, a.pid, a.item, a.delay]
@@ -183,7 +193,7 @@ def decode(record: Record) -> Event:
 
 
 _ENCODERS: Final[dict[type, tuple[str, Callable[[Any], Record]]]] = {
-    RunStarted: ("run", lambda e: [e.at, _encode_run(e.run), list(e.steps)]),
+    RunStarted: ("run", lambda e: [e.at, _encode_run(e.run), list(e.steps), dict(e.owners), _encode_tags(e.tags)]),
     StepStarted: ("go", lambda e: [e.at, e.run_id, e.step, e.key, list(e.reasons)]),
     AttemptStarted: ("try", lambda e: [e.at, _encode_attempt(e.attempt)]),
     AttemptEnded: ("out", lambda e: [e.at, _encode_attempt(e.attempt)]),
@@ -197,7 +207,7 @@ _ENCODERS: Final[dict[type, tuple[str, Callable[[Any], Record]]]] = {
 }
 
 _DECODERS: Final[dict[str, Callable[[Record], Event]]] = {
-    "run": lambda r: RunStarted(r[0], _decode_run(r[1]), tuple(r[2])),
+    "run": lambda r: RunStarted(r[0], _decode_run(r[1]), tuple(r[2]), *_decode_labels(r[3:5])),
     "go": lambda r: StepStarted(r[0], r[1], r[2], r[3], tuple(r[4])),
     "try": lambda r: AttemptStarted(r[0], _decode_attempt(r[1])),
     "out": lambda r: AttemptEnded(r[0], _decode_attempt(r[1])),

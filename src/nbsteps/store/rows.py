@@ -90,6 +90,11 @@ class Rows:
         self.rows["run_starts"].append(
             (self.seq, text(run.run_id), *names, text(run.host), run.pid, text(run.user), owner)
         )
+        for step in dict.fromkeys((*event.owners, *event.tags)):
+            owned = event.owners.get(step)
+            tags = [text(tag) for tag in event.tags.get(step, ())]
+            labels = (None if owned is None else text(owned), tags)
+            self.rows["labels"].append((self.seq, text(run.run_id), text(step), *labels))
         self._event(event, {"notebook": run.notebook, "trigger": run.trigger, "steps": len(event.steps)})
 
     def _run_ended(self, event: RunEnded, _extra: Any, _owner: str) -> None:

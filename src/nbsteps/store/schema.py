@@ -12,7 +12,10 @@ from nbsteps.store import views
 VERSION: Final = 1
 """Version of the tables; a store with a higher one is refused."""
 
-_TEXT, _TIME, _INT, _BLOB, _BOOL = "VARCHAR", "DOUBLE", "BIGINT", "BLOB", "BOOLEAN"
+REVISION: Final = 1
+"""Counts additions within a version: tables, columns at the end of a table, views. An older store is given them."""
+
+_TEXT, _TIME, _INT, _BOOL, _LIST = "VARCHAR", "DOUBLE", "BIGINT", "BOOLEAN", "VARCHAR[]"
 
 TABLES: Final[dict[str, dict[str, str]]] = {
     "journals": {"name": _TEXT, "folded": _INT, "ended": _BOOL},
@@ -31,6 +34,7 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "user": _TEXT,
         "owner": _TEXT,
     },
+    "labels": {"seq": _INT, "run_id": _TEXT, "step": _TEXT, "owner": _TEXT, "tags": _LIST},
     "run_ends": {"seq": _INT, "run_id": _TEXT, "state": _TEXT, "at": _TIME},
     "step_starts": {
         "seq": _INT,
@@ -129,8 +133,9 @@ TABLES: Final[dict[str, dict[str, str]]] = {
 
 def insert(table: str) -> str:
     """Statement that inserts many rows from one list for each column: rows one by one take seventy times as long."""
+    names = ", ".join(f'"{column}"' for column in TABLES[table])
     columns = ", ".join(f"unnest(${n}::{kind}[])" for n, kind in enumerate(TABLES[table].values(), 1))
-    return f"INSERT INTO log.{table} SELECT {columns}"
+    return f"INSERT INTO log.{table} ({names}) SELECT {columns}"
 
 
 def shelf(number: int) -> str:
@@ -140,6 +145,9 @@ def shelf(number: int) -> str:
     anew with every merge.
     """
     return f"CREATE TABLE log.values_{number} (digest VARCHAR, payload BLOB)"
+
+
+_META: Final = "schema_version INTEGER, scheme VARCHAR, next_seq BIGINT, uid VARCHAR, revision INTEGER"
 
 
 def _columns(table: str) -> str:
@@ -153,8 +161,25 @@ def statements(scheme: str) -> list[str]:
         "CREATE SCHEMA log",
         "CREATE SCHEMA v1",
         "CREATE SCHEMA tables",
-        "CREATE TABLE log.meta (schema_version INTEGER, scheme VARCHAR, next_seq BIGINT, uid VARCHAR)",
-        f"INSERT INTO log.meta VALUES ({VERSION}, '{scheme}', 1, uuid())",  # noqa: S608 - numbers of our own
+        f"CREATE TABLE log.meta ({_META})",
+        f"INSERT INTO log.meta VALUES ({VERSION}, '{scheme}', 1, uuid(), {REVISION})",  # noqa: S608 - our own numbers
         *tables,
+        *views.statements(),
+    ]
+
+
+def additions() -> list[str]:
+    """Everything that gives a home of this version what later revisions added; harmless where it is there already."""
+    tables = [f"CREATE TABLE IF NOT EXISTS log.{name} ({_columns(name)})" for name in TABLES]
+    columns = [
+        f'ALTER TABLE log.{table} ADD COLUMN IF NOT EXISTS "{column}" {kind}'
+        for table, kinds in TABLES.items()
+        for column, kind in kinds.items()
+    ]
+    return [
+        *tables,
+        *columns,
+        "ALTER TABLE log.meta ADD COLUMN IF NOT EXISTS revision INTEGER",
+        f"UPDATE log.meta SET revision = {REVISION}",  # noqa: S608 - a number of our own
         *views.statements(),
     ]

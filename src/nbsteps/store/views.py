@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-Kind = Literal["text", "int", "time", "duration", "json"]
+Kind = Literal["text", "int", "time", "duration", "json", "list"]
 
 
 COLUMNS: Final[dict[str, dict[str, Kind]]] = {
@@ -47,7 +47,7 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "time_saved": "duration",
         "output_bytes": "int",
         "owner": "text",
-        "tags": "json",
+        "tags": "list",
     },
     "attempts": {
         "run_id": "text",
@@ -103,6 +103,8 @@ WITH ends AS (
     SELECT * FROM log.step_starts QUALIFY row_number() OVER (PARTITION BY run_id, step ORDER BY seq DESC) = 1
 ), tries AS (
     SELECT run_id, step, count(*) AS attempts FROM log.attempt_starts GROUP BY ALL
+), labelled AS (
+    SELECT * FROM log.labels QUALIFY row_number() OVER (PARTITION BY run_id, step ORDER BY seq DESC) = 1
 ), joined AS (
     SELECT coalesce(s.run_id, e.run_id) AS run_id, coalesce(s.step, e.step) AS step,
         coalesce(nullif(e.notebook, ''), s.notebook) AS notebook, s.seq IS NOT NULL AND s.seq > coalesce(e.seq, 0)
@@ -121,9 +123,10 @@ SELECT greatest(coalesce(s_seq, 0), coalesce(e_seq, 0)) AS seq, joined.run_id, n
     CASE WHEN NOT goes_on THEN e_at END AS ended_at, ended_at - started_at AS duration,
     coalesce(attempts, 0) AS attempts, NULL::BIGINT AS items_total, NULL::BIGINT AS items_executed,
     NULL::BIGINT AS items_failed, CASE WHEN goes_on THEN 0 ELSE coalesce(time_saved, 0) END AS time_saved,
-    CASE WHEN goes_on THEN 0 ELSE coalesce(output_bytes, 0) END AS output_bytes, NULL::VARCHAR AS owner,
-    NULL::VARCHAR AS tags
+    CASE WHEN goes_on THEN 0 ELSE coalesce(output_bytes, 0) END AS output_bytes, owner,
+    coalesce(tags, []) AS tags
 FROM joined LEFT JOIN tries ON tries.run_id = joined.run_id AND tries.step = joined.step
+    LEFT JOIN labelled ON labelled.run_id = joined.run_id AND labelled.step = joined.step
 """
 
 _RUNS: Final = """
@@ -199,8 +202,9 @@ def readable(table: str) -> str:
 
 def statements() -> list[str]:
     """Everything that makes the views."""
-    made = [f"CREATE VIEW log.show_{table} AS {query}" for table, query in _QUERIES.items()]
+    made = [f"CREATE OR REPLACE VIEW log.show_{table} AS {query}" for table, query in _QUERIES.items()]
     for table in COLUMNS:
         query = f"SELECT {readable(table)} FROM log.show_{table} ORDER BY seq DESC"  # noqa: S608 - our own names
-        made += [f"CREATE VIEW v1.{table} AS {query}", f"CREATE VIEW main.{table} AS FROM v1.{table}"]
+        made.append(f"CREATE OR REPLACE VIEW v1.{table} AS {query}")
+        made.append(f"CREATE OR REPLACE VIEW main.{table} AS FROM v1.{table}")
     return made
