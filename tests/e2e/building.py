@@ -31,6 +31,7 @@ class Shown:
     """What a cell came to: its outputs as nbformat keeps them."""
 
     outputs: list = field(default_factory=list)
+    pager: str = ""
 
     @property
     def text(self):
@@ -58,10 +59,12 @@ class Shown:
 
     @property
     def body(self):
-        """The outputs without the step's note, as comparable data."""
+        """The outputs without the step's note, as comparable data; a value shown again is no execution's result."""
         kept = [json.loads(json.dumps(o)) for o in self.outputs if "nbsteps" not in o.get("metadata", {})]
         for output in kept:
-            output.pop("execution_count", None)
+            if output["output_type"] == "execute_result":
+                output["output_type"] = "display_data"
+                del output["execution_count"]
         return kept
 
 
@@ -110,8 +113,11 @@ class Live:
                 break
             if kind in {"stream", "display_data", "execute_result", "error"}:
                 _append(shown.outputs, output_from_msg(message))
-        while self.client.get_shell_msg(timeout=PATIENCE)["parent_header"].get("msg_id") != request:
-            pass
+        reply = self.client.get_shell_msg(timeout=PATIENCE)
+        while reply["parent_header"].get("msg_id") != request:
+            reply = self.client.get_shell_msg(timeout=PATIENCE)
+        for page in reply["content"].get("payload", ()):
+            shown.pager += ANSI.sub("", page.get("data", {}).get("text/plain", ""))
         return shown
 
     def run(self, source, cell_id=None):

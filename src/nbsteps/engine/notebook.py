@@ -19,7 +19,7 @@ class _Seen:
 
 
 class NotebookCells:
-    """Merges saved and executed cells; an executed cell is newer than its saved text."""
+    """Merges saved and executed cells: what was executed counts, until the document is saved with another text."""
 
     def __init__(self) -> None:
         self._saved: tuple[Cell, ...] = ()
@@ -54,7 +54,8 @@ class NotebookCells:
         sources, names = set[str](), set[str]()
         for cell in self._saved:
             newer = by_id.get(cell.id) or by_step.get(_step_name(cell.source))
-            current = cell if newer is None else replace(cell, source=newer.cell.source)
+            older = newer is None or newer.at < self._saved_at
+            current = cell if newer is None or older else replace(cell, source=newer.cell.source)
             sources.add(current.source)
             names.add(_step_name(current.source))
             yield current
