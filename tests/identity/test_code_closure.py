@@ -11,6 +11,7 @@ import pytest
 
 from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.code import Closure, CodeContext, closure, module_package
+from nbsteps.identity.content import digest
 
 CONTEXT = CodeContext()
 Notebook = Callable[..., dict[str, Any]]
@@ -135,3 +136,12 @@ def test_two_names_of_one_module_give_one_reason(notebook: Notebook) -> None:
 def test_packages_of_modules(module: str, env: str, expect: str | None) -> None:
     part = module_package(module, CodeContext(env=env))
     assert (part and part.name) == expect
+
+
+def test_pickling_an_instance_leaves_its_class_alike() -> None:
+    class Bag(set):  # type: ignore[type-arg]
+        """``copyreg`` caches the names of slots in a class when the first instance is reduced."""
+
+    before = digest(Bag([1]))
+    Bag([1]).__reduce_ex__(4)
+    assert digest(Bag([1])) == before

@@ -22,7 +22,7 @@ _UNCOUNTED: Final = frozenset(
     {
         *("__doc__", "__module__", "__dict__", "__weakref__", "__qualname__", "__annotations__"),
         *("__firstlineno__", "__static_attributes__", "__annotations_cache__", "__annotate_func__"),
-        *("_abc_impl", "__abstractmethods__", "__orig_bases__", "__parameters__", "__type_params__"),
+        *("_abc_impl", "__slotnames__", "__abstractmethods__", "__orig_bases__", "__parameters__", "__type_params__"),
         *("__dataclass_fields__", "__dataclass_params__", "__subclasshook__", "__init_subclass__.__wrapped__"),
     }
 )
