@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nbsteps.core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -24,10 +26,10 @@ PARTS = (Part(PartKind.CODE, "body", "1" * 32, "x = 1"),)
 class Script:
     """Emits what the engine would emit for a small pipeline."""
 
-    def __init__(self, store: DuckStore, run_id: str = "r1", trigger: str = "cli") -> None:
+    def __init__(self, store: DuckStore, run_id: str = "r1", trigger: str = "cli", **labels: Any) -> None:
         self.store, self.run_id, self.now = store, run_id, 1000.0
         run = Run(run_id, NOTEBOOK, trigger, self.tick(), "host", 7, "me", {"month": "1"})
-        store.emit(RunStarted(self.now, run, ("a", "b")))
+        store.emit(RunStarted(self.now, run, ("a", "b"), **labels))
 
     def tick(self) -> float:
         self.now += 1.0
@@ -39,12 +41,14 @@ class Script:
         self.store.emit(AttemptStarted(self.now, attempt))
         return attempt
 
-    def succeed(self, step: str, value: object = 1, key: str = "", uncacheable: tuple[str, ...] = ()) -> Result:
+    def succeed(
+        self, step: str, value: object = 1, key: str = "", uncacheable: tuple[str, ...] = (), **more: Any
+    ) -> Result:
         attempt = self.begin(step, key)
         artifact = self.store.put(value, digest(value))
         result = Result(
             key or f"k-{step}", f"s-{step}", NOTEBOOK, step, self.run_id, {"out": artifact}, PARTS,
-            started_at=attempt.started_at, ended_at=self.tick(), duration=1.0,
+            started_at=attempt.started_at, ended_at=self.tick(), duration=1.0, **more,
         )  # fmt: skip
         self.store.emit(StepSucceeded(self.now, attempt, result, uncacheable))
         return result

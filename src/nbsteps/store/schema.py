@@ -13,7 +13,10 @@ VERSION: Final = 1
 """Version of the tables; a store with a higher one is refused."""
 
 REVISION: Final = 1
-"""Counts additions within a version: tables, columns at the end of a table, views. An older store is given them."""
+"""Counts additions within a version: tables, columns at the end of a table, views. An older store is given them.
+
+A store of each revision is kept among the tests, written by ``tests/store/old_stores.py``.
+"""
 
 _TEXT, _TIME, _INT, _BOOL, _LIST = "VARCHAR", "DOUBLE", "BIGINT", "BOOLEAN", "VARCHAR[]"
 

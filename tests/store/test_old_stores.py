@@ -1,0 +1,125 @@
+"""Stores as they were once written, kept in ``tests/store/stores``: today's code finds, loads and continues them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+
+from nbsteps.core.errors import UntrustedValueError
+from nbsteps.core.states import StepState
+from nbsteps.identity.content import digest
+from nbsteps.store import schema
+from nbsteps.store.store import DuckStore
+from tests.store.old_stores import DISPLAYS, LABELS, OBSERVED, SECRET, late_values, values
+from tests.store.script import NOTEBOOK, PARTS, Script
+
+STORES = Path(__file__).parent / "stores"
+KEPT = sorted(path.relative_to(STORES).as_posix() for path in STORES.rglob("*.zip"))
+EVERY = {**values(), **late_values()}
+STEPS = [*EVERY, "connection", "gone", "broken", "cut"]
+
+
+@pytest.fixture(params=KEPT)
+def kept(request: pytest.FixtureRequest) -> str:
+    """Name of a kept store."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def store(kept: str, folder: Path, opened: Callable[..., DuckStore], monkeypatch: pytest.MonkeyPatch) -> DuckStore:
+    """A copy of it, opened with the secret of its writer."""
+    secret = folder.parent / "secret"
+    secret.write_bytes(SECRET)
+    monkeypatch.setenv("NBSTEPS_SECRET_FILE", str(secret))
+    with zipfile.ZipFile(STORES / kept) as packed:
+        packed.extractall(folder)
+    return opened()
+
+
+@pytest.fixture
+def again(store: DuckStore, opened: Callable[..., DuckStore]) -> DuckStore:
+    """The same store after a first process folded it and closed."""
+    store.recall(NOTEBOOK, STEPS, [])
+    Script(store, "r3").succeed("new", "new")
+    store.close()
+    return opened()
+
+
+def same(left: Any, right: Any) -> bool:
+    return bool(type(left) is type(right) and digest(left) == digest(right))
+
+
+def found(store: DuckStore) -> dict[str, Any]:
+    """Step to the value that a new run would restore for it."""
+    results = store.recall(NOTEBOOK, STEPS, [f"s-{step}" for step in STEPS]).results
+    return {
+        result.step: store.get(result.outputs["out"]) for step in STEPS for result in results.get(f"k-{step}", ())[:1]
+    }
+
+
+def test_every_revision_is_kept() -> None:
+    assert f"v{schema.VERSION}/revision-{schema.REVISION}.zip" in KEPT
+    assert all((STORES / name).stat().st_size < 300_000 for name in KEPT)
+
+
+@pytest.mark.parametrize("which", ["store", "again"])
+def test_results_are_found_and_values_loaded(request: pytest.FixtureRequest, which: str, kept: str) -> None:
+    store = request.getfixturevalue(which)
+    loaded = found(store)
+    assert loaded.keys() == EVERY.keys()
+    assert [step for step, value in loaded.items() if not same(value, EVERY[step])] == []
+    (result,) = store.find("k-frame")
+    assert (result.parts, result.observed) == (PARTS, OBSERVED)
+    assert store.get(result.displays) == DISPLAYS
+    last = store.recall(NOTEBOOK, STEPS, []).last
+    assert {step: last[step].state for step in ("text", "connection", "broken", "many")} == {
+        "text": StepState.CACHED,
+        "connection": StepState.SUCCEEDED,
+        "broken": StepState.FAILED,
+        "many": StepState.CACHED,
+    }
+    assert "gone" not in last
+
+
+@pytest.mark.parametrize("which", ["store", "again"])
+def test_the_history_is_right(request: pytest.FixtureRequest, which: str, kept: str) -> None:
+    store = request.getfixturevalue(which)
+    states = {row["run_id"]: row["state"] for row in store.history_records("runs")}
+    assert states == {"r1": "failed", "r2": "crashed"} | ({"r3": "crashed"} if which == "again" else {})
+    rows = {(row["run_id"], row["step"]): row for row in store.history_records("steps")}
+    shown = {f"{run} {step}": row["state"] for (run, step), row in rows.items() if row["state"] != "succeeded"}
+    assert shown == {"r1 broken": "failed", "r1 text": "cached", "r2 many": "cached", "r2 cut": "crashed"}
+    owners = {step: rows["r1", step]["owner"] for step in ("frame", "text")}
+    tags = {step: tuple(rows["r1", step]["tags"]) for step in ("frame", "text")}
+    if kept == "v1/revision-0.zip":  # before runs carried them
+        assert (owners, tags) == ({"frame": None, "text": None}, {"frame": (), "text": ()})
+    else:
+        assert (owners, tags) == ({"frame": "ana", "text": None}, LABELS["tags"])
+    assert len(store.history.artifacts()) >= len(EVERY)
+    assert store.sql("SELECT sum(n)::INT AS n FROM frame.out")["n"].tolist() == [sum(range(2500))]
+    pd.testing.assert_frame_equal(store.sql("FROM frame.out"), EVERY["frame"], check_dtype=False)
+
+
+def test_an_older_store_has_todays_tables_and_columns(again: DuckStore) -> None:
+    again.close()
+    query = "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'log' AND NOT internal"
+    with duckdb.connect(str(again.folder / "store.duckdb"), read_only=True) as connection:
+        there = set(connection.execute(query).fetchall())
+        assert connection.execute("SELECT revision FROM log.meta").fetchall() == [(schema.REVISION,)]
+    assert {(table, column) for table, columns in schema.TABLES.items() for column in columns} <= there
+
+
+def test_pickles_of_another_user_are_not_loaded(
+    store: DuckStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NBSTEPS_SECRET_FILE", str(tmp_path / "another"))
+    (result,) = store.find("k-network")
+    with pytest.raises(UntrustedValueError):
+        store.get(result.outputs["out"])
