@@ -164,6 +164,8 @@ def _tell(fact: Mapping[str, Any]) -> None:
         _say("interrupting the kernel; once more to kill it")
         return
     _say(fact_line(fact))
+    for remark in fact.get("remarks", ()):
+        _say(f"    {remark}")
 
 
 def _plan(args: argparse.Namespace) -> int:

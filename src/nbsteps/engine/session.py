@@ -157,9 +157,11 @@ class Session:
             UsageError: an unknown step or parameter.
         """
         self.services.epoch += 1
-        names = self.select(targets)
+        wanted = tuple(targets)
+        names = self.select(wanted)
         graph = self.graph()
-        wrong = graph.errors(names)
+        # What has no name cannot be asked for: it counts where everything is.
+        wrong = graph.errors(names if wanted else (*names, ""))
         if wrong:
             raise ProblemsError(wrong)
         if parameters:

@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Turn a parse error into ours."""
-        raise UsageError(message, hint=self.format_usage().strip().removeprefix("usage: "))
+        raise UsageError(message, hint=" ".join(self.format_usage().removeprefix("usage: ").split()))
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Help was asked for and printed: end quietly."""

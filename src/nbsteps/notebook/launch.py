@@ -60,8 +60,7 @@ def run(request: Request) -> dict[str, Any]:
     from nbsteps.notebook.papermill import Wishes, execute  # noqa: PLC0415 - slow to load, and only needed here
 
     document, graph = understand_notebook(request)
-    selected = graph.ancestors(request.steps) if request.steps else frozenset(graph.steps)
-    wrong = graph.errors([*selected, ""])
+    wrong = graph.errors(graph.ancestors(request.steps) if request.steps else [*graph.steps, ""])
     if wrong:
         raise ProblemsError(wrong)
     output = output_path(request)

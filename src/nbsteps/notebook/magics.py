@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import html
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
-from IPython.display import publish_display_data
 
 from nbsteps.core.errors import NbstepsError, ProblemsError, StepError
 from nbsteps.core.graph import Graph
-from nbsteps.core.model import Result, RunResult, StepRun
+from nbsteps.core.model import RunResult
 from nbsteps.core.options import help_text, parse_line
 from nbsteps.core.plan import Plan
 from nbsteps.core.states import GOOD, RunState, StepState
@@ -27,14 +24,12 @@ from nbsteps.display.view import graph_model, node_views
 from nbsteps.engine.session import CellRun, Session
 from nbsteps.notebook.commands import parse_parameters, parse_pipeline
 from nbsteps.notebook.kernel import Kernel
+from nbsteps.notebook.notes import Remarks, note, publish, remarks, show_again
 from nbsteps.notebook.tracebacks import attach_traceback
 
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.core.interactiveshell import InteractiveShell
-
-STATE_KEY = "nbsteps"
-"""Metadata key under which a cell's note carries the step's state for the papermill engine and other tools."""
 
 
 @magics_class
@@ -56,19 +51,20 @@ class NbstepsMagics(Magics):
             problems = _own_problems(session, parse_line(line).name, current.label)
             if problems:
                 raise ProblemsError(problems)
-            done = session.run_cell(parse_line(line).name, trigger=kernel.trigger)
+            with remarks(session, parse_line(line).name) as said:
+                done = session.run_cell(parse_line(line).name, trigger=kernel.trigger)
         except NbstepsError as error:
             raise quiet(error) from None
-        self._conclude(session, done)
+        self._conclude(session, done, said)
 
-    def _conclude(self, session: Session, done: CellRun) -> None:
+    def _conclude(self, session: Session, done: CellRun, said: Remarks) -> None:
         """Show what the step came to; a failure becomes this cell's error."""
         if done.result is not None and not done.shown:
-            _replay(session, replace(done.result, step=done.step.step))
+            show_again(session, done.step, done.result, said)
         elif done.step.state in GOOD:
-            note(text.ran_note(done.step), done.step)
+            note(text.ran_note(done.step), done.step, said.lines)
         else:
-            note(f"{done.step.step} {done.step.state}: {done.step.reason}", done.step)
+            note(f"{done.step.step} {done.step.state}: {done.step.reason}", done.step, said.lines)
         if done.error is not None:
             if isinstance(done.error, NbstepsError):
                 raise quiet(done.error) from None
@@ -136,7 +132,7 @@ class NbstepsMagics(Magics):
             plain += "\n\n" + text.problem_lines(graph.problems)
         views = node_views((row.step.name, row.state, row.decision, row.result) for row in rows)
         picture = graph_svg(graph_model(graph, views, title=session.services.notebook))
-        _publish({"text/plain": plain, "image/svg+xml": picture})
+        publish({"text/plain": plain, "image/svg+xml": picture})
 
     def _graph(self, args: argparse.Namespace) -> None:
         self._show(args)
@@ -167,25 +163,6 @@ def quiet(error: NbstepsError) -> NbstepsError:
     return error
 
 
-def note(line: str, step: StepRun, *, seconds: float = 0.0) -> None:
-    """One unobtrusive line under the cell; its metadata tells other tools the step's state."""
-    state = {
-        "step": step.step,
-        "state": str(step.state),
-        "reason": step.reason,
-        "reasons": list(step.reasons),
-        "attempts": step.attempts,
-        "duration_s": seconds or ((step.ended_at or 0) - (step.started_at or step.ended_at or 0)),
-    }
-    style = "color:var(--jp-ui-font-color2,#777);font-size:11px"
-    data = {"text/plain": line, "text/html": f'<div style="{style}">{html.escape(line)}</div>'}
-    _publish(data, {STATE_KEY: state})
-
-
-def _publish(data: Mapping[str, str], metadata: Mapping[str, Any] | None = None) -> None:
-    publish_display_data(dict(data), dict(metadata or {}))  # type: ignore[no-untyped-call]
-
-
 def show_plan(plan: Plan, graph: Graph) -> None:
     """Print a forecast."""
     print(text.plan_lines(plan, graph))  # noqa: T201 - a magic's output is standard output
@@ -195,19 +172,6 @@ def _own_problems(session: Session, name: str, label: str) -> tuple[Any, ...]:
     """Errors of the cell being executed: those of its step, or of a line that names none."""
     errors = session.graph().errors()
     return tuple(p for p in errors if (p.step == name and name) or (not name and p.cell == label))
-
-
-def _replay(session: Session, result: Result) -> None:
-    """Show again what the body showed, marked as restored."""
-    services = session.services
-    line = text.restored_note(result, services.clock.now())
-    step = StepRun(
-        result.step, StepState.CACHED, "unchanged", key=result.key, time_saved=result.duration, ended_at=result.ended_at
-    )
-    note(line, step)
-    if result.displays is not None:
-        displays: Any = services.store.get(result.displays)
-        services.evaluator.replay(tuple(displays), "")
 
 
 def _raise_for(shell: InteractiveShell, result: RunResult, errors: Mapping[str, BaseException]) -> None:

@@ -27,10 +27,9 @@ from nbsteps.core.model import Cell
 from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.notebook import gate
 from nbsteps.notebook.remote import ask, last_words
-from nbsteps.notebook.wire import cells_as_rows
+from nbsteps.notebook.wire import STATE_KEY, cells_as_rows
 from nbsteps.report import crashed_report
 
-STATE_KEY = "nbsteps"
 DIED = "the kernel died"
 INTERRUPTED = "interrupted"
 _HINT_AFTER = 10.0

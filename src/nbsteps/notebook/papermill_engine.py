@@ -102,8 +102,7 @@ class NbstepsEngine(Engine):  # type: ignore[misc]  # papermill is untyped
         )
         cells = notebook_cells(nb_man.nb)
         graph = build(tuple(cells.values()))
-        selected = graph.ancestors(wishes.steps) if wishes.steps else frozenset(graph.steps)
-        wrong = graph.errors([*selected, ""])
+        wrong = graph.errors(graph.ancestors(wishes.steps) if wishes.steps else [*graph.steps, ""])
         if wrong:
             raise ProblemsError(wrong)
         client = NbstepsClient(nb_man, **settings)

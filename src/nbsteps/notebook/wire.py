@@ -7,6 +7,9 @@ from typing import Any
 
 from nbsteps.core.model import Cell
 
+STATE_KEY = "nbsteps"
+"""Metadata key under which outputs, cells and notebooks carry states, for the papermill engine and other tools."""
+
 
 def cells_as_rows(cells: Iterable[Cell]) -> list[dict[str, Any]]:
     """Cells -> rows."""
