@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, KeysView, Mapping
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -51,6 +52,7 @@ def declared_env(names: Iterable[str]) -> tuple[Part, ...]:
     return tuple(_part(name, os.environ.get(name)) for name in sorted(set(names)))
 
 
+@cache
 def python_part() -> Part:
     """The part for the interpreter: major and minor number of its version."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
