@@ -31,9 +31,8 @@ class Context:
         names: what it reads and writes; nothing where it does not parse.
         touched: names on which a statement calls a method (``sys.path.append(...)``), which may change them.
         shapes: every name whose value this cell makes or may change; :data:`ANY` where it hides some.
-        needs: names that must be there when it is executed; what its functions read when they are called is not
-            among them.
-        uses: those of its own functions and classes that it uses itself.
+        needs: names that must be there when it is executed; what its functions read is among them only where it
+            calls them itself.
         parameters: whether papermill's tag marks it.
     """
 
@@ -43,7 +42,6 @@ class Context:
     touched: frozenset[str]
     shapes: frozenset[str]
     needs: frozenset[str]
-    uses: frozenset[str]
     parameters: bool
 
 
@@ -174,7 +172,7 @@ def _context(cell: Cell, index: int) -> tuple[Context, tuple[Problem, ...]]:
             found = _syntax_problem("", cell, error, 0)
             problems = (Problem("", cell.label, found.message, found.hint, severity="warning"),)
     shapes = names.writes | names.mutated | touched
-    later = _NO_NAMES.union(*names.deferred.values()) - loads if names.deferred else _NO_NAMES
+    later = _later(names, loads) if names.deferred else _NO_NAMES
     context = Context(
         cell=cell,
         index=index,
@@ -182,10 +180,20 @@ def _context(cell: Cell, index: int) -> tuple[Context, tuple[Problem, ...]]:
         touched=touched,
         shapes=shapes | {ANY} if names.stars or names.dynamic else shapes,
         needs=(names.reads - later) | names.mutated | touched,
-        uses=loads.intersection(names.deferred),
         parameters=not PARAMETER_TAGS.isdisjoint(cell.tags),
     )
     return context, problems
+
+
+def _later(names: Names, loads: frozenset[str]) -> frozenset[str]:
+    """Names that only functions read which the cell does not call itself."""
+    called = set(loads)
+    waiting = list(loads.intersection(names.deferred))
+    while waiting:
+        fresh = names.deferred[waiting.pop()] - called
+        called |= fresh
+        waiting += fresh.intersection(names.deferred)
+    return _NO_NAMES.union(*names.deferred.values()) - called
 
 
 def _syntax_problem(step: str, cell: Cell, error: SyntaxError, offset: int) -> Problem:

@@ -109,35 +109,40 @@ class Checks:
         """The body reads what ``--in`` leaves out; ``--in`` lists what nobody writes, or what the body never reads."""
         draft, _, reach, sources = wired
         declared = draft.options.inputs or ()
-        left_out = tuple(name for name in sources if name not in declared and name not in draft.options.mutates)
+        meant = {name: self._meant(name, draft) for name in declared if self._unknown(name)}
+        known = {*declared, *draft.options.mutates, *meant.values()}
+        left_out = tuple(name for name in sources if name not in known)
         for name in left_out:
             via = f" through helper {reach.through[name]}" if name in reach.through else ""
             message = f"the body reads {name}{via}, which step {sources[name]} writes, but --in leaves it out"
             yield Problem(draft.name, draft.cell.label, message, draft.line(inputs=(*declared, *left_out)))
         for name in declared:
-            others = tuple(other for other in declared if other != name)
-            if self._unknown(name):
-                yield self._nowhere("--in", name, draft, inputs=others)
+            if name in meant:
+                line = draft.line(inputs=_without(declared, name, meant[name]))
+                yield self._nowhere("--in", name, draft, meant[name], line)
             elif name not in draft.options.mutates and not _mentions(wired, name):
-                message, line = f"--in {name}: the body never reads it", draft.line(inputs=others)
+                message, line = f"--in {name}: the body never reads it", draft.line(inputs=_without(declared, name))
                 yield Problem(draft.name, draft.cell.label, message, line, severity="warning")
 
     def _mutates(self, wired: Wired) -> Iterator[Problem]:
         """``--mutates`` lists what nobody writes, what no step writes, or what the body never touches."""
         draft = wired.draft
-        for name in draft.options.mutates:
-            others = tuple(other for other in draft.options.mutates if other != name)
-            if self._unknown(name):
-                yield self._nowhere("--mutates", name, draft, mutates=others)
-            elif self._writers.source(name, draft) is None:
+        mutates = draft.options.mutates
+        for name in mutates:
+            if self._writers.source(name, draft) is not None:
+                if not _mentions(wired, name) and name not in draft.names.writes:
+                    message, line = f"--mutates {name}: the body never touches it", _without(mutates, name)
+                    yield Problem(draft.name, draft.cell.label, message, draft.line(mutates=line), severity="warning")
+            elif name in self._around.shaped or name in self._known:
                 context = self._changes.of(name)
                 where = "the cell" if context is None else context.cell.label
                 message = f"--mutates {name}: no other step writes {name}, so each run would build on the one before"
-                hint = f"make {where} that assigns {name} a step, or work on a copy of it"
+                hint = f"make {where}, which assigns {name}, a step, or work on a copy of it"
                 yield Problem(draft.name, draft.cell.label, message, hint)
-            elif not _mentions(wired, name) and name not in draft.names.writes:
-                message, line = f"--mutates {name}: the body never touches it", draft.line(mutates=others)
-                yield Problem(draft.name, draft.cell.label, message, line, severity="warning")
+            elif name not in self._unlisted:
+                meant = self._meant(name, draft)
+                line = _without(mutates, name, meant)
+                yield self._nowhere("--mutates", name, draft, meant, draft.line(mutates=line))
 
     def _unknown(self, name: str) -> bool:
         """Whether nobody writes the name; a temporary of another step is a problem of its own."""
@@ -145,13 +150,15 @@ class Checks:
             name in self._writers.names or name in self._around.shaped or name in self._unlisted or name in self._known
         )
 
-    def _nowhere(self, flag: str, name: str, draft: Draft, **without: tuple[str, ...]) -> Problem:
+    def _meant(self, name: str, draft: Draft) -> str:
+        """The variable whose name is nearest, ``""`` if none is near."""
+        return _closest(name, [*self._writers.names.difference(draft.firm, draft.maybe), *self._around.shaped])
+
+    def _nowhere(self, flag: str, name: str, draft: Draft, meant: str, line: str) -> Problem:
+        """A declared name that no cell is seen to write."""
         message = f"{flag} {name}: no cell writes {name}"
-        close = _closest(name, [*self._writers.names - {*draft.firm, *draft.maybe}, *self._around.shaped])
-        if close:
-            ((field, others),) = without.items()
-            line = draft.line(**{field: tuple(dict.fromkeys((*others, close)))})
-            return Problem(draft.name, draft.cell.label, f"{message}; did you mean {close}?", line)
+        if meant:
+            return Problem(draft.name, draft.cell.label, f"{message}; did you mean {meant}?", line)
         hidden = next((context for context in self._contexts if context.names.stars), None)
         if hidden is not None:
             module = hidden.names.stars[0]
@@ -159,24 +166,24 @@ class Checks:
             hint = f"in {hidden.cell.label}: from {module} import {name}"
             return Problem(draft.name, draft.cell.label, message, hint, severity="warning")
         severity: Severity = "warning" if self._around.hiding else "error"
-        return Problem(draft.name, draft.cell.label, message, draft.line(**without), severity=severity)
+        return Problem(draft.name, draft.cell.label, message, line, severity=severity)
 
     def _unassigned(self, draft: Draft) -> Iterator[Problem]:
         """``--out`` lists what the body cannot assign."""
         names, declared = draft.names, draft.options.outputs or ()
         for name in draft.unable:
-            source = self._writers.source(name, draft)
-            seen = "" if source is None else f" (step {source.name} does)"
+            writer = next((writer for writer in self._writers.by_name[name] if writer is not draft), None)
+            seen = "" if writer is None else f" (step {writer.name} does)"
             message = f"--out {name}: the body cannot assign {name}{seen}"
-            others = tuple(other for other in declared if other != name)
-            if name in names.reads and source is not None:
+            others = _without(declared, name)
+            if name in names.reads and writer is not None:
                 line = draft.line(outputs=others or None, mutates=(*draft.options.mutates, name))
                 yield Problem(draft.name, draft.cell.label, message, line)
                 continue
             close = _closest(name, names.writes.difference(declared))
             if close:
                 message += f"; did you mean {close}?"
-            fitting = tuple(dict.fromkeys((*others, close))) if close else others or names.assigned
+            fitting = _without(declared, name, close) or names.assigned
             hint = draft.line(outputs=fitting) if fitting else f"assign {name} in the body"
             yield Problem(draft.name, draft.cell.label, message, hint)
 
@@ -186,15 +193,13 @@ class Checks:
         for name in after:
             if name in self._drafts and name != draft.name:
                 continue
-            others = tuple(other for other in after if other != name)
-            message = f"--after {name}: that is this step itself"
+            message, close = f"--after {name}: that is this step itself", ""
             if name != draft.name:
                 steps = [other for other in self._drafts if other != draft.name and other not in after]
                 close = _closest(name, steps)
-                others += (close,) if close else ()
                 seen = f"did you mean {close}?" if close else f"known steps: {_some(steps)}"
                 message = f"--after {name}: there is no step of that name; {seen}"
-            yield Problem(draft.name, draft.cell.label, message, draft.line(after=others))
+            yield Problem(draft.name, draft.cell.label, message, draft.line(after=_without(after, name, close)))
 
     def _rewritten(self, wired: Wired) -> Iterator[Problem]:
         """The body reads a variable that only it writes."""
@@ -257,6 +262,12 @@ def _mentions(wired: Wired, name: str) -> bool:
     names = draft.names
     seen = name in names.reads or name in reach.through or name in reach.behind
     return seen or draft.opaque or names.dynamic or bool(names.stars)
+
+
+def _without(names: Iterable[str], name: str, instead: str = "") -> tuple[str, ...]:
+    """``names`` with ``instead`` in the place of ``name``, or without it."""
+    replaced = (instead if other == name else other for other in names)
+    return tuple(dict.fromkeys(other for other in replaced if other))
 
 
 def _closest(name: str, names: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from nbsteps.core.cells import ANY, Context, Draft
 
 BUILTINS = frozenset(dir(builtins)) | {"display", "get_ipython", "__file__", "__name__"}
 _NONE: Mapping[str, str] = MappingProxyType({})
+_NO_NAMES: frozenset[str] = frozenset()
 
 
 class Reach(NamedTuple):
@@ -44,22 +45,35 @@ class _Made(NamedTuple):
 
 
 class Helpers:
-    """What functions, classes and lambdas of context cells, and those that steps pass on, read when called."""
+    """What functions, classes and lambdas of context cells, and those that steps pass on, read when called.
+
+    Other names may lead to a function (``top = partial(f, 1)``); what else went into their value was read at once.
+    """
 
     def __init__(self, contexts: Iterable[Context], drafts: Iterable[Draft]) -> None:
         self._reads: dict[str, frozenset[str]] = {}
+        self._leads: dict[str, frozenset[str]] = {}
         self._closures: dict[frozenset[str], Mapping[str, str]] = {}
         for context in contexts:
             for name, reads in context.names.deferred.items():
-                self._add(name, reads)
+                _add(name, reads, self._reads if name in context.names.defs else self._leads)
         for draft in drafts:
             if draft.names.deferred:
-                for name in draft.names.deferred.keys() & draft.firm:
-                    self._add(name, draft.names.deferred[name])
-        self._names = frozenset(self._reads)
+                self._pass_on(draft)
+        self._names = frozenset((*self._reads, *self._leads))
 
-    def _add(self, name: str, reads: frozenset[str]) -> None:
-        self._reads[name] = self._reads.get(name, frozenset()) | reads
+    def _pass_on(self, draft: Draft) -> None:
+        """Note the outputs of a step that are functions or lead to functions of its own."""
+        names = draft.names
+        for output in names.deferred.keys() & draft.firm:
+            waiting, seen = [output], {output}
+            while waiting:
+                name = waiting.pop()
+                reads = names.deferred[name]
+                _add(output, reads, self._reads if name in names.defs else self._leads)
+                fresh = (reads & names.deferred.keys()) - seen
+                seen |= fresh
+                waiting += fresh
 
     def through(self, names: frozenset[str]) -> Mapping[str, str]:
         """Names that the helpers among ``names`` read in turn, each with the helper that leads to it."""
@@ -77,12 +91,18 @@ class Helpers:
         seen = set(roots)
         while waiting:
             helper, root = waiting.pop()
-            for name in self._reads[helper]:
+            reads = self._reads.get(helper, _NO_NAMES)
+            for name in reads:
                 found.setdefault(name, root)
-                if name in self._names and name not in seen:
+            for name in (reads | self._leads.get(helper, _NO_NAMES)) & self._names:
+                if name not in seen:
                     seen.add(name)
                     waiting.append((name, root))
         return MappingProxyType(found)
+
+
+def _add(name: str, reads: frozenset[str], known: dict[str, frozenset[str]]) -> None:
+    known[name] = known.get(name, _NO_NAMES) | reads
 
 
 class Surroundings:
@@ -159,8 +179,7 @@ class Surroundings:
 
     def _all_needs(self, context: Context) -> frozenset[str]:
         """Names that the cell needs, through the helpers that it calls too."""
-        called = context.needs | context.uses if context.uses else context.needs
-        return context.needs.union(self._helpers.through(called))
+        return context.needs.union(self._helpers.through(context.needs))
 
     def _resolve(self, wanted: Iterable[str]) -> tuple[int, tuple[str, ...]]:
         """The cells that make these names, and the step variables that those cells read."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nbsteps.core.key import difference
-from nbsteps.core.model import CacheMode, Part, Result, StepOptions
+from nbsteps.core.model import CacheMode, Part, PartKind, Result, StepOptions
 from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import StepState
 
@@ -103,7 +103,7 @@ def _objections(facts: Facts, position: int, result: Result) -> Iterable[Reason]
         yield Reason(ReasonKind.OTHER_RUN)
     kinds = {part.name: part.kind for part in result.observed}
     for name in (facts.changed or {}).get(position, ()):
-        kind = ReasonKind.ENV if kinds.get(name) == "env" else ReasonKind.FILE
+        kind = ReasonKind.ENV if kinds.get(name) is PartKind.ENV else ReasonKind.FILE
         yield Reason(kind, name)
     if not facts.missing.isdisjoint(artifact.digest for artifact in result.outputs.values()):
         yield Reason(ReasonKind.RESULT_MISSING)

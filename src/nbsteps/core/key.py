@@ -22,7 +22,7 @@ def make_key(parts: Iterable[Part]) -> str:
 
     blake2b: in the standard library, and fast on the few hundred bytes that a key has.
     """
-    lines = sorted(f"{part.kind}\0{len(part.name)}\0{part.name}\0{part.digest}" for part in parts)
+    lines = sorted(f"{part.kind}\0{len(part.name)}\0{part.name}\0{len(part.digest)}\0{part.digest}" for part in parts)
     text = f"{SCHEME}\0{len(lines)}\n" + "\n".join(lines)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

@@ -1,7 +1,8 @@
 """Folds ``decide`` over the graph: the forecast of a run.
 
 A plan cannot know an early cutoff: where a step will run, what follows it *may* run. It asks what would be decided if
-the rerun produced the same content as the last time; only what would run even so is certain to run.
+the rerun produced the same content as the last time; only what would run even so is certain to run. Where it is not
+known what the last time produced, only what runs for other reasons is.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def forecast(graph: Graph, selection: frozenset[str], assess: Assess, latest: La
         if stopped is not None:
             decisions[name] = stopped
             continue
-        unsettled = [parent for parent in graph.parents[name] if _runs(decisions, parent)]
+        unsettled = frozenset(parent for parent in graph.parents[name] if _runs(decisions, parent))
         inputs = {
             variable: outputs[source][variable]
             for variable, source in graph.sources[name].items()
@@ -58,7 +59,7 @@ def forecast(graph: Graph, selection: frozenset[str], assess: Assess, latest: La
         }
         facts = assess(step, inputs)
         decision = facts if isinstance(facts, Decision) else decide(facts)
-        decisions[name] = _softened(decision, unsettled, graph.sources[name])
+        decisions[name] = _softened(decision, step, graph, unsettled, inputs) if unsettled else decision
         result = decision.result
         outputs[name] = latest(name) if result is None else result.outputs
     return Plan(decisions)
@@ -79,10 +80,30 @@ def _runs(decisions: Mapping[str, Decision], name: str) -> bool:
     return name in decisions and decisions[name].action in {Action.RUN, Action.MAY_RUN}
 
 
-def _softened(decision: Decision, unsettled: list[str], sources: Mapping[str, str]) -> Decision:
-    """A restore that rests on a step which runs first is only a guess."""
-    if decision.action is not Action.RESTORE or not unsettled:
+def _softened(decision: Decision, step: Step, graph: Graph, unsettled: frozenset[str], inputs: Outputs) -> Decision:
+    """What rests on a step that runs first is only a guess: a restore, and a run for want of that step's output."""
+    sources = graph.sources[step.name]
+    variables = [variable for variable, source in sources.items() if source in unsettled]
+    if decision.action is Action.RESTORE:
+        behind = sorted(unsettled.difference(sources.values()))
+        doubts = variables + [parent for parent in behind if _matters(parent, step, graph, decision)]
+    elif decision.action is Action.RUN and _only_inputs(decision, frozenset(variables) - inputs.keys()):
+        doubts = variables
+    else:
         return decision
-    variables = [variable for variable, source in sources.items() if source in unsettled] or unsettled
-    reasons = tuple(Reason(ReasonKind.UPSTREAM, variable) for variable in variables)
-    return Decision(Action.MAY_RUN, reasons, decision.result)
+    if not doubts:
+        return decision
+    return Decision(Action.MAY_RUN, tuple(Reason(ReasonKind.UPSTREAM, name) for name in doubts), decision.result)
+
+
+def _only_inputs(decision: Decision, unknown: frozenset[str]) -> bool:
+    """Whether nothing but inputs of unknown content speaks for a run."""
+    return all(reason.kind is ReasonKind.INPUT and reason.name in unknown for reason in decision.reasons)
+
+
+def _matters(parent: str, step: Step, graph: Graph, decision: Decision) -> bool:
+    """Whether a step that passes no variable can change the result: through files, or through a context cell."""
+    if step.options.files or (decision.result is not None and decision.result.observed):
+        return True
+    written = graph.steps[parent].outputs
+    return any(not context.needs.isdisjoint(written) for context in graph.needs[step.name])
