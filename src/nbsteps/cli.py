@@ -160,8 +160,8 @@ def _tell(fact: Mapping[str, Any]) -> None:
     """One line of progress on standard error."""
     from nbsteps.display.headless import fact_line  # noqa: PLC0415 - keeps --help fast
 
-    if fact["state"] == "interrupted":
-        _say("interrupting the kernel; once more to kill it")
+    if fact["state"] in {"interrupted", "warning"}:
+        _say(f"! {fact.get('message', 'interrupting the kernel; once more to kill it')}")
         return
     _say(fact_line(fact))
     for remark in fact.get("remarks", ()):
@@ -203,6 +203,8 @@ def _clear(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace, report: dict[str, Any]) -> None:
     """The answer of a kernel: as data, or the text that it made of it."""
     text = report.pop("text")
+    for warning in report.pop("warnings"):
+        _say(f"! {warning}")
     if args.json:
         _print_json(report)
     else:

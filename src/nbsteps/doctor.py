@@ -62,7 +62,7 @@ def _configuration(folder: Path) -> Finding:
 def _store(folder: Path) -> Finding:
     home = store_folder(folder)
     nearest = next((place for place in (home, *home.parents) if place.exists()), home)
-    writable = os.access(nearest, os.W_OK)
+    writable = nearest.is_dir() and os.access(nearest, os.W_OK)
     size = sum(file.stat().st_size for file in home.rglob("*") if file.is_file()) if home.is_dir() else 0
     seen = f"{home}, {size / 1e6:.1f} MB" if home.is_dir() else f"{home}, none yet"
     hint = "" if writable else "results cannot be kept there: make it writable, or set NBSTEPS_STORE"

@@ -153,7 +153,8 @@ class Kernel:
         except DocumentError as error:
             if self._pinned:
                 raise
-            warnings.warn(str(error), stacklevel=2)
+            # From no line of ours, which would be quoted to the user.
+            warnings.warn_explicit(str(error), UserWarning, "nbsteps", 0)
             return
         session.cells.saved(document.cells, self.path.stat().st_mtime)
 

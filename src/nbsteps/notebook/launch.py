@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,21 +80,39 @@ def _concluded(report: dict[str, Any], document: Document, output: Path) -> dict
 def output_path(request: Request) -> Path:
     """Where the executed notebook goes; its folder is made.
 
+    Without a wish it goes into the store's folder, and where that cannot be written into the one for temporary files:
+    a store that cannot keep anything stops no computation.
+
     Raises:
-        DocumentError: the folder cannot be made, or the output would overwrite the notebook itself.
+        UsageError: the output would overwrite the notebook itself.
+        DocumentError: the output cannot be written.
     """
     source = request.path.expanduser().absolute()
-    chosen = request.output or store_folder(source.parent) / "outputs" / source.name
-    output = chosen.expanduser().absolute()
+    if request.output is None:
+        chosen = store_folder(source.parent) / "outputs" / source.name
+        spare = Path(tempfile.gettempdir()) / "nbsteps-outputs" / source.name
+        return spare if _obstacle(chosen) and not _obstacle(spare) else chosen
+    output = request.output.expanduser().absolute()
     if output == source:
         msg = f"the output would overwrite the notebook {source.name} itself"
         raise UsageError(msg, hint=f"-o {source.stem}-out.ipynb")
+    obstacle = _obstacle(output)
+    if obstacle:
+        msg = f"the output notebook {output.name} cannot be written: {obstacle}"
+        raise DocumentError(msg, hint="name another place: -o PATH")
+    return output
+
+
+def _obstacle(output: Path) -> str:
+    """What keeps a file from being written there, ``""`` if nothing does; its folder is made."""
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        msg = f"the folder of the output notebook cannot be made: {error.strerror}"
-        raise DocumentError(msg, hint="name another place: -o PATH") from error
-    return output
+        return error.strerror or str(error)
+    if output.is_dir():
+        return "it is a folder"
+    writable = os.access(output if output.exists() else output.parent, os.W_OK)
+    return "" if writable else "permission denied"
 
 
 def inquire(question: str, request: Request) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from nbsteps.report import crashed_report
 
 DIED = "the kernel died"
 INTERRUPTED = "interrupted"
+WARNING = "warning"
 _HINT_AFTER = 10.0
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -71,6 +72,7 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
         self._run_id = ""
         self._interrupted = False
         self._failed_contexts: list[dict[str, str]] = []
+        self._warnings: list[dict[str, str]] = []
         self._started = time.time()
 
     def papermill_execute_cells(self) -> None:
@@ -118,7 +120,9 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             "steps": list(wishes.steps),
             "parameters": _plain(wishes.parameters),
         }
-        self._run_id = ask(self.kc, "begin", request)["run_id"]
+        answer = ask(self.kc, "begin", request)
+        self._run_id = answer["run_id"]
+        self._warn(answer)
 
     def _end(self) -> None:
         state: RunState | None = None
@@ -127,8 +131,15 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
         elif self._failed_contexts:
             state = RunState.FAILED
         report = ask(self.kc, "end", {"state": None if state is None else str(state)})
-        report["problems"] = [*report.get("problems", ()), *self._failed_contexts]
+        self._warn(report)
+        report["problems"] = [*report["problems"], *self._failed_contexts, *self._warnings]
         self._conclude(report)
+
+    def _warn(self, answer: dict[str, Any]) -> None:
+        """Pass on what the kernel's store has to say."""
+        for message in answer.pop("warnings"):
+            self._warnings.append(_problem("", message, "warning"))
+            self._wishes.tell({"state": WARNING, "message": message})
 
     def _conclude(self, report: Mapping[str, Any]) -> None:
         self._wishes.report.update(report)
@@ -201,8 +212,7 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             error = _error_of(cell) or {"type": "error", "message": ""}
             message = f"{error['type']}: {error['message']}"
             self._mark(cell, understood, StepState.FAILED, message)
-            problem = {"step": "", "cell": label, "message": message, "hint": "", "severity": "error"}
-            self._failed_contexts.append(problem)
+            self._failed_contexts.append(_problem(label, message, "error"))
             self._wishes.tell({"cell": label, "state": "failed", "error": error})
         elif seconds > _HINT_AFTER:
             self._wishes.tell({"cell": label, "state": "slow", "duration_s": seconds})
@@ -230,6 +240,10 @@ def _interrupts(handle: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _problem(cell: str, message: str, severity: str) -> dict[str, str]:
+    return {"step": "", "cell": cell, "message": message, "hint": "", "severity": severity}
 
 
 def _death(understood: Draft | Context, words: str) -> Any:

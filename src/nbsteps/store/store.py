@@ -40,7 +40,8 @@ class StoreWarning(UserWarning):
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, StoreWarning, stacklevel=3)
+    # From no line of ours: Python would quote it, and it means nothing to whoever reads the warning.
+    warnings.warn_explicit(message, StoreWarning, "nbsteps", 0)
 
 
 def _tell(message: str) -> None:
