@@ -13,7 +13,15 @@ from pathlib import Path
 from benchmarks.measure import SMALL, Bench, Sizes
 from benchmarks.table import Row, render
 
-GROUPS = {"import": "imports", "chain": "chain", "frame": "frame", "headless": "headless", "live": "live", "digests": "digests"}  # fmt: skip
+GROUPS = {
+    "import": "imports",
+    "chain": "chain",
+    "frame": "frame",
+    "headless": "headless",
+    "live": "live",
+    "digests": "digests",
+}
+"""Name of each group to its module."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -90,9 +90,6 @@ def chain(steps: int) -> list[str]:
 def make_session(folder: Path, sources: list[str]) -> Any:
     """An engine with the real store, and an evaluator that only executes."""
     import duckdb  # noqa: F401 - what is imported now is not timed later
-    import numpy as np  # noqa: F401 - as above
-    import pandas as pd  # noqa: F401 - as above
-    import pyarrow as pa  # noqa: F401 - as above
 
     from nbsteps.engine.services import Host, Services
     from nbsteps.engine.session import Session

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import time
+import statistics
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.measure import Bench, fresh
+from benchmarks.measure import Bench, fresh, timed
 from benchmarks.table import Row
 
-PUBLISHED = {"array": "joblib 0.56", "frame": "joblib 0.24", "strings": "joblib 0.04"}
+_KINDS = (
+    ("array", "digest of an array", "joblib 0.56"),
+    ("frame", "digest of a frame", "joblib 0.24"),
+    ("strings", "digest of object strings", "joblib 0.04"),
+)
 
 
 def rows(bench: Bench) -> list[Row]:
     found = fresh(measure, size=bench.sizes.digest_bytes, repetitions=bench.sizes.repetitions)
-    array, frame, strings = found["array"], found["frame"], found["strings"]
+    array = found["array"]
     return [
         Row("digest of an array", array["ours"], "GB/s", "memcpy", array["memcpy"], published="xxh3 14"),
-        Row("digest of an array", array["ours"], "GB/s", "joblib.hash", array["joblib"], least_ratio=1.0, published=PUBLISHED["array"]),
-        Row("digest of a frame", frame["ours"], "GB/s", "joblib.hash", frame["joblib"], least_ratio=1.0, published=PUBLISHED["frame"]),
-        Row("digest of object strings", strings["ours"], "GB/s", "joblib.hash", strings["joblib"], least_ratio=1.0, published=PUBLISHED["strings"]),
-    ]  # fmt: skip
+        *(
+            Row(what, found[name]["ours"], "GB/s", "joblib.hash", found[name]["joblib"], None, None, 1.0, None, known)
+            for name, what, known in _KINDS
+        ),
+    ]
 
 
 def measure(size: int, repetitions: int) -> dict[str, dict[str, float]]:
@@ -42,19 +47,12 @@ def measure(size: int, repetitions: int) -> dict[str, dict[str, float]]:
         if name == "array":
             calls["memcpy"] = lambda each: np.copyto(copy, each)
         content.digest(value)
-        found[name] = {
-            which: bytes_ / 1e9 / min(_seconds(call, value, few)) for which, call in calls.items()
-        }
+        found[name] = {which: bytes_ / 1e9 / _seconds(call, value, few) for which, call in calls.items()}
     return found
 
 
-def _seconds(call: Callable[[Any], object], value: Any, repetitions: int) -> list[float]:
-    found = []
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        call(value)
-        found.append(time.perf_counter() - start)
-    return found
+def _seconds(call: Callable[[Any], object], value: Any, repetitions: int) -> float:
+    return statistics.median(timed(lambda: call(value)) for _ in range(repetitions))
 
 
 def _frame(size: int) -> tuple[Any, int]:

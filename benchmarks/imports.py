@@ -8,7 +8,6 @@ from benchmarks.measure import Bench, in_turn, wall
 from benchmarks.table import Row
 
 
-
 def rows(bench: Bench) -> list[Row]:
     def start(code: str) -> float:
         return wall([sys.executable, "-c", code], bench.folder)

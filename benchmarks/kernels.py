@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from jupyter_client.kernelspec import KernelSpec
@@ -38,7 +37,7 @@ class Kernel:
         self._client.wait_for_ready(timeout=_PATIENCE)
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=False)
 
@@ -47,19 +46,19 @@ class Kernel:
         content = {"code": source, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
         message = self._client.session.msg("execute_request", content)
         message["metadata"] = {"cellId": self._ids.get(source, "")}
-        failed = ""
+        failed, sent = "", message["header"]["msg_id"]
         start = time.perf_counter()
         self._client.shell_channel.send(message)
         while True:
             told = self._client.get_iopub_msg(timeout=_PATIENCE)
-            if told["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+            if told["parent_header"].get("msg_id") != sent:
                 continue
             if told["msg_type"] == "error":
                 failed = "\n".join(told["content"]["traceback"])
             if told["msg_type"] == "status" and told["content"]["execution_state"] == "idle":
                 break
         seconds = time.perf_counter() - start
-        while self._client.get_shell_msg(timeout=_PATIENCE)["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+        while self._client.get_shell_msg(timeout=_PATIENCE)["parent_header"].get("msg_id") != sent:
             pass
         if failed:
             msg = f"a cell failed: {source[:80]}\n{failed}"

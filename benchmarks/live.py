@@ -10,6 +10,7 @@ from benchmarks.measure import ROOT, Bench, fresh, in_turn
 from benchmarks.table import Row
 
 EMPTY = "pass"
+CASH = "cash-lib 10 ms"
 _LOAD = "%load_ext nbsteps"
 _STEP = "%%step trivial\na = 1"
 _USE = "frame.shape"
@@ -26,17 +27,20 @@ def rows(bench: Bench) -> list[Row]:
 
 
 def _cells(bench: Bench, peer: str) -> list[Row]:
-    with Kernel(bench.folder / "cells", [_LOAD, EMPTY, _STEP]) as kernel:
-        for source in (_LOAD, EMPTY, _STEP):
+    sources = [_LOAD, EMPTY, _STEP]
+    with Kernel(bench.folder / "plain", [EMPTY]) as plain, Kernel(bench.folder / "cells", sources) as kernel:
+        for source in sources:
             kernel.run(source)
         found = in_turn(
-            bench.sizes.executions, empty=lambda: kernel.run(EMPTY), restored=lambda: kernel.run(_STEP)
+            bench.sizes.executions,
+            plain=lambda: 1000 * plain.run(EMPTY),
+            empty=lambda: 1000 * kernel.run(EMPTY),
+            restored=lambda: 1000 * kernel.run(_STEP),
         )
-    more = 1000 * (found["restored"] - found["empty"])
-    beside = f"an empty cell{peer}"
-    empty = 1000 * found["empty"]
+    empty, more = found["empty"], found["restored"] - found["empty"]
     return [
-        Row("restored step cell, beyond an empty cell", more, "ms", beside, empty, 3.0, published="cash-lib 10 ms"),
+        Row("restored step cell, beyond an empty cell", more, "ms", f"an empty cell{peer}", empty, 3.0, published=CASH),
+        Row("empty cell with nbsteps loaded", empty, "ms", "in a plain kernel", found["plain"]),
     ]
 
 

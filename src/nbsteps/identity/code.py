@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -51,7 +52,8 @@ class Closure:
     warnings: tuple[str, ...] = ()
 
 
-def body_part(body: str, outputs: Iterable[str]) -> tuple[Part, ...]:
+@lru_cache(maxsize=8192)
+def body_part(body: str, outputs: tuple[str, ...]) -> tuple[Part, ...]:
     """Parts for the body's normalised syntax tree and for the names that it must have assigned."""
     names = sorted(outputs)
     return (
