@@ -5,11 +5,8 @@ Requests and answers are JSON, so that nothing but text crosses between the proc
 
 from __future__ import annotations
 
-import io
 import json
-import warnings
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +20,16 @@ from nbsteps.engine.session import Session
 from nbsteps.notebook.connection import connect
 from nbsteps.notebook.wire import rows_as_cells
 from nbsteps.report import decision_row, plan_report, problem_rows, run_report
-from nbsteps.store.store import StoreWarning
-
-_OURS = "nbsteps: "
 
 
 def call(name: str, request: str) -> str:
-    """Answer one request. Errors of ours come back as data, with their exit code, and so do the store's warnings."""
-    with warnings.catch_warnings(record=True) as caught, redirect_stderr(io.StringIO()) as said:
-        warnings.simplefilter("always", StoreWarning)
-        try:
-            answer = _HANDLERS[name](json.loads(request))
-        except NbstepsError as error:
-            problems = error.problems if isinstance(error, ProblemsError) else (error.problem,)
-            answer = {"error": str(error), "exit_code": error.exit_code, "problems": problem_rows(problems)}
-    told = [line.removeprefix(_OURS) for line in said.getvalue().splitlines() if line.startswith(_OURS)]
-    warned = [str(warning.message) for warning in caught if issubclass(warning.category, StoreWarning)]
-    return json.dumps({**answer, "warnings": list(dict.fromkeys((*told, *warned)))})
+    """Answer one request. Errors of ours come back as data, with their exit code, and so do the store's messages."""
+    try:
+        answer = _HANDLERS[name](json.loads(request))
+    except NbstepsError as error:
+        problems = error.problems if isinstance(error, ProblemsError) else (error.problem,)
+        answer = {"error": str(error), "exit_code": error.exit_code, "problems": problem_rows(problems)}
+    return json.dumps({**answer, "warnings": connect(get_ipython()).take_messages()})
 
 
 def _session(request: Mapping[str, Any]) -> Session:

@@ -8,6 +8,7 @@ import os
 import platform
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from nbsteps.engine.services import Host, Services, new_id
 from nbsteps.engine.session import Session
 from nbsteps.notebook.document import find_notebook, read_notebook, started_by_papermill
 from nbsteps.notebook.evaluator import ShellEvaluator
-from nbsteps.store.store import DuckStore
+from nbsteps.store.store import DuckStore, tell, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +75,7 @@ class Kernel:
         self.evaluator = ShellEvaluator(shell)
         self.trigger = "cell"
         self.path: Path | None = None
+        self._messages: list[str] = []
         self._pinned = False
         self._given = False
         self._session: Session | None = None
@@ -122,13 +124,27 @@ class Kernel:
         folder = Path.cwd() if self.path is None else self.path.parent
         config = load_config(folder)
         root = project_root(folder)
-        store = DuckStore(store_folder(folder), config=config)
+        store = DuckStore(store_folder(folder), config=config, warn=self._heard(warn), on_wait=self._heard(tell))
         services = Services(self.evaluator, store, SystemClock(), this_host(), config)
         services.folder, services.root, services.private = folder, root, (store_folder(folder),)
         services.notebook = notebook_name(self.path, root) or f"unsaved {new_id()}"
         session = Session(services)
         self._adopt_history(session)
         return session
+
+    def _heard(self, say: Callable[[str], None]) -> Callable[[str], None]:
+        """Say it where the user works, and keep it for whoever runs the notebook from outside."""
+
+        def heard(message: str) -> None:
+            self._messages.append(message)
+            say(message)
+
+        return heard
+
+    def take_messages(self) -> list[str]:
+        """What the store had to say since this was asked last, each once."""
+        taken, self._messages = list(dict.fromkeys(self._messages)), []
+        return taken
 
     def _adopt_history(self, session: Session) -> None:
         """Cells that were executed before the extension was loaded."""

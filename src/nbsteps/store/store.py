@@ -39,12 +39,14 @@ class StoreWarning(UserWarning):
     """The store cannot do what it should; the user's computation goes on."""
 
 
-def _warn(message: str) -> None:
+def warn(message: str) -> None:
+    """Warn as Python does."""
     # From no line of ours: Python would quote it, and it means nothing to whoever reads the warning.
     warnings.warn_explicit(message, StoreWarning, "nbsteps", 0)
 
 
-def _tell(message: str) -> None:
+def tell(message: str) -> None:
+    """Say it on standard error."""
     sys.stderr.write(f"nbsteps: {message}\n")
 
 
@@ -61,8 +63,8 @@ class DuckStore:
         *,
         config: Config = Config(),  # noqa: B008 - frozen
         clock: Callable[[], float] = time.time,
-        warn: Callable[[str], None] = _warn,
-        on_wait: Callable[[str], None] = _tell,
+        warn: Callable[[str], None] = warn,
+        on_wait: Callable[[str], None] = tell,
     ) -> None:
         """Open the store in ``folder``, which is created if need be. DuckDB is not opened, not even imported.
 
