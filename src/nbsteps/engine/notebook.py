@@ -25,12 +25,14 @@ class NotebookCells:
         self._saved: tuple[Cell, ...] = ()
         self._saved_at = 0.0
         self._executed: dict[str, _Seen] = {}
-        self._merged: tuple[Cell, ...] | None = ()
+        self._merged: tuple[Cell, ...] = ()
+        self._sources: frozenset[str] = frozenset()
+        self._stale = False
 
     def saved(self, cells: tuple[Cell, ...], at: float) -> None:
         """The document as last saved, ``at`` seconds since the epoch."""
         if cells != self._saved or at != self._saved_at:
-            self._saved, self._saved_at, self._merged = cells, at, None
+            self._saved, self._saved_at, self._stale = cells, at, True
 
     def executed(self, cell: Cell, at: float) -> None:
         """The kernel executed this cell."""
@@ -38,12 +40,19 @@ class NotebookCells:
         before = self._executed.get(key)
         self._executed[key] = _Seen(cell, at)
         if before is None or before.cell.source != cell.source:
-            self._merged = None
+            self._stale = self._stale or bool(cell.id) or cell.source not in self._sources
 
     def merged(self) -> tuple[Cell, ...]:
-        """All code cells in document order; those that the document does not have come last."""
-        if self._merged is None:
-            self._merged = tuple(self._merge())
+        """All code cells in document order; those that the document does not have come last.
+
+        The same object as long as nothing changed.
+        """
+        if self._stale:
+            self._stale = False
+            found = tuple(self._merge())
+            if found != self._merged:
+                self._merged = found
+                self._sources = frozenset(cell.source for cell in found)
         return self._merged
 
     def _merge(self) -> Iterable[Cell]:
