@@ -13,7 +13,8 @@ from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.codeobjects import body_facts
 from nbsteps.identity.distributions import EnvMode, package_part
 from nbsteps.identity.feed import digest_texts
-from nbsteps.identity.places import Origin, name_origin
+from nbsteps.identity.modules import locate
+from nbsteps.identity.places import Origin
 from nbsteps.identity.reach import Rules, Walk
 from nbsteps.identity.trees import body_digest
 
@@ -101,8 +102,12 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
 
 
 def module_package(module: str, context: CodeContext) -> Part | None:
-    """The part for the distribution that a top-level module comes from; None for what is not installed."""
-    if not module or name_origin(module) is not Origin.INSTALLED:
+    """The part for the distribution that a top-level module comes from; None for what is not installed.
+
+    The module need not be loaded: a value that waits in the store to be loaded has a type from it all the same.
+    """
+    found = locate(module) if module else None
+    if found is None or found.origin is not Origin.INSTALLED:
         return None
     return package_part(module, context.env)
 

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from functools import lru_cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -65,13 +66,19 @@ def _find(name: str) -> Distribution:
     module = sys.modules.get(name)
     own = vars(module).get("__version__") if module is not None else None
     own = own if isinstance(own, str) else ""
-    file = module_file(module) if module is not None else ""
+    file = module_file(module) if module is not None else _findable(name)
     found = _beside(name, file) or _by_metadata(name)
     if found is None:
         return Distribution(name, own or "unknown")
     if own and minor(own) != minor(found.version):
         return Distribution(found.name, f"{own} (metadata: {found.version})")
     return found
+
+
+def _findable(name: str) -> str:
+    """The file that a top-level module would be loaded from."""
+    spec = None if "." in name else PathFinder.find_spec(name)
+    return "" if spec is None else spec.origin or ""
 
 
 def _beside(name: str, file: str) -> Distribution | None:
