@@ -90,6 +90,7 @@ class NbstepsMagics(Magics):
     def _run(self, args: argparse.Namespace) -> None:
         session = self.kernel.session
         targets = tuple(args.steps)
+        session.select(args.force or ())
         forced = args.force or (session.select(targets) if args.force is not None else ())
         values = parse_parameters(args.param)
         if args.dry_run:
