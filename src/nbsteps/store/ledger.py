@@ -25,7 +25,7 @@ from nbsteps.ports import Recall
 from nbsteps.store import follow, reading
 from nbsteps.store.home import BusyError, Home
 from nbsteps.store.index import Index
-from nbsteps.store.journal import Frame, Journal, segments
+from nbsteps.store.journal import Frame, Journal, segments, segments
 from nbsteps.store.merge import merge
 from nbsteps.store.records import encode, encode_artifact
 
@@ -34,8 +34,12 @@ if TYPE_CHECKING:
 
 MERGE_RECORDS: Final = 2000
 """Unfolded records from which the end of a run folds them."""
+_JOURNALS: Final = 16
+"""Journals from which whoever closes folds them, also where it has no result of its own: each costs a reader a file."""
 _AGAIN: Final = 60.0
 _SHORT: Final = 0.01
+_SUBSTANCE: Final = frozenset({StepSucceeded, Cleared})
+"""What makes folding worth the while: a process that only restored leaves its lines for the next one that reads."""
 _DURABLE: Final = frozenset({AttemptStarted, StepSucceeded, StepEnded, RunEnded, Cleared})
 
 
@@ -71,6 +75,7 @@ class Ledger:
         self._journal = Journal(home.journals, home.about)
         self._follower = follow.Follower(home, self._journal.owner)
         self._results = 0
+        self._substance = False
         self._losses = home.losses
         self._blocked = float("-inf")
 
@@ -81,6 +86,7 @@ class Ledger:
             if not self.degraded:
                 self._write(event, extra)
             self.index.apply(event, extra)
+            self._substance = self._substance or type(event) in _SUBSTANCE
             crowded = type(event) is RunEnded and self._journal.unfolded > MERGE_RECORDS
         if crowded:
             self.fold(timeout=_SHORT)
@@ -288,11 +294,11 @@ class Ledger:
                     self.degrade(error)
 
     def close(self) -> bool:
-        """Write what is buffered, fold it unless somebody else is merging; true if it was folded."""
+        """Write what is buffered; fold it if that is worth the while and nobody else is merging; true if it was."""
         folded = False
         with self.lock:
-            if self._journal.exists or self._journal.unfolded:
-                self._flush()
+            self._flush()
+            if self._substance or len(segments(self.home.journals)) > _JOURNALS:
                 folded = not self.degraded and self.fold(timeout=_SHORT, retiring=True)
             try:
                 if folded or self.degraded:
