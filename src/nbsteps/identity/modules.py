@@ -168,6 +168,9 @@ def _parents(name: str) -> list[str]:
     return [".".join(pieces[:count]) for count in range(1, len(pieces))]
 
 
+_remembered: tuple[int, str] = (0, "")
+
+
 def local_modules() -> Iterator[tuple[ModuleType, str]]:
     """The user's loaded modules with their files."""
     for module in list(sys.modules.values()):
@@ -180,8 +183,14 @@ def local_modules() -> Iterator[tuple[ModuleType, str]]:
 def remember_imports() -> None:
     """Take note of what the user's modules were loaded from; cheap, to be called after each cell.
 
-    The sooner after an import, the surer an edit in between is noticed.
+    The sooner after an import, the surer an edit in between is noticed. Where nothing was imported since the last call
+    only the count and the newest name are looked at; a module that was merely reloaded is noted when it is next read.
     """
+    global _remembered  # noqa: PLW0603 - there is one table of modules in a process
+    loaded = (len(sys.modules), next(reversed(sys.modules), ""))
+    if loaded == _remembered:
+        return
+    _remembered = loaded
     for module, file in local_modules():
         try:
             edited_since_import(module, file, _SCANNED.get(file).digest)
