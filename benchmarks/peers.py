@@ -16,6 +16,7 @@ PACKAGES = ("apache-hamilton", "cash-lib", "ipykernel", "pandas", "pyarrow")
 _HAMILTON = """
 import importlib.util, json, sys, time
 folder, steps = sys.argv[1], int(sys.argv[2])
+sys.setrecursionlimit(50 * steps + 10_000)  # Hamilton walks a chain recursively
 from hamilton import driver
 spec = importlib.util.spec_from_file_location("chain_module", folder + "/chain_module.py")
 module = importlib.util.module_from_spec(spec)
@@ -63,8 +64,10 @@ def cash(python: Path, folder: Path, sizes: Sizes) -> tuple[float, float]:
         for source in sources:
             kernel.run(source)
         found = in_turn(sizes.executions, cached=lambda: kernel.run(cell))
-    with Kernel(folder, sources, python) as kernel:
-        for source in (*start, helper, "import pandas"):
-            kernel.run(source)
-        restored = kernel.run(frame) + kernel.run(use)
-    return found["cached"] - empty, restored - 2 * empty
+    restored = []
+    for _ in range(3):  # it makes the frame again the first time, because other cells stood above it before
+        with Kernel(folder, sources, python) as kernel:
+            for source in (*start, helper, "import pandas"):
+                kernel.run(source)
+            restored.append(kernel.run(frame) + kernel.run(use))
+    return found["cached"] - empty, statistics.median(restored[1:]) - 2 * empty
