@@ -18,7 +18,10 @@ from nbsteps.store.store import DuckStore, StoreWarning
 from tests.store.script import Script, keys
 
 
-def test_a_damaged_value_is_a_miss_and_can_be_stored_anew(opened: Callable[..., DuckStore], folder: Path) -> None:
+@pytest.mark.parametrize("found_again", [False, True])
+def test_a_damaged_value_is_a_miss_and_can_be_stored_anew(
+    opened: Callable[..., DuckStore], folder: Path, *, found_again: bool
+) -> None:
     value = list(range(1000))
     store = opened(config=Config(inline_limit=100))
     artifact = Script(store).succeed("a", value).outputs["out"]
@@ -31,7 +34,11 @@ def test_a_damaged_value_is_a_miss_and_can_be_stored_anew(opened: Callable[..., 
     store = opened(config=Config(inline_limit=100))
     with pytest.raises(DamagedValueError):
         store.get(artifact)
+    if found_again:  # the damaged value is what another result names, too
+        Script(store, "r2").succeed("b", 1)
+        assert keys(store, "a", "b") == {"a": ["r1"], "b": ["r2"]}
     assert store.get(store.put(value, digest(value))) == value
+    assert store.get(artifact) == value
 
 
 def test_a_damaged_row_is_a_miss_and_is_replaced(opened: Callable[..., DuckStore], folder: Path) -> None:

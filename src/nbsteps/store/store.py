@@ -139,7 +139,7 @@ class DuckStore:
         """
         with self.ledger.lock:
             known = self.ledger.index.artifacts.get(digest)
-            if known is not None and self.vault.has(known):
+            if known is not None and digest not in self._damaged and self.vault.has(known):
                 return known
             stored = self._encode(value, digest)
             if digest in self._damaged:
