@@ -59,15 +59,19 @@ def run(request: Request) -> dict[str, Any]:
         NbstepsError: nothing was executed, for the reason it gives.
         KeyboardInterrupt: the user interrupted before the first cell; after that the report says so.
     """
-    from nbsteps.notebook.papermill import Wishes, execute  # noqa: PLC0415 - slow to load, and only needed here
+    from nbsteps.notebook.remote import early_kernel  # noqa: PLC0415 - keeps everything else fast
 
     document, graph = understand_notebook(request)
     wrong = graph.errors(graph.ancestors(request.steps) if request.steps else [*graph.steps, ""])
     if wrong:
         raise ProblemsError(wrong)
     output = output_path(request)
-    wishes = Wishes(request.steps, request.force, request.trigger, request.params, request.tell)
-    execute(document, output, wishes, request.kernel)
+    kernel_name = request.kernel or document.kernel_name or "python3"
+    with early_kernel(document.path, kernel_name) as kernel:
+        from nbsteps.notebook.papermill import Wishes, execute  # noqa: PLC0415 - slow, meanwhile the kernel starts
+
+        wishes = Wishes(request.steps, request.force, request.trigger, request.params, request.tell, kernel=kernel)
+        execute(document, output, wishes, kernel_name)
     return _concluded(wishes.report, document, output)
 
 

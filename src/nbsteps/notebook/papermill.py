@@ -8,22 +8,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import papermill
-from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from nbsteps.notebook.document import Document
 from nbsteps.notebook.papermill_client import Wishes
-from nbsteps.notebook.remote import missing_kernel
 
 __all__ = ["Wishes", "execute"]
 
 
-def execute(document: Document, output: Path, wishes: Wishes, kernel: str | None = None) -> None:
+def execute(document: Document, output: Path, wishes: Wishes, kernel_name: str) -> None:
     """Run a notebook through papermill with our engine; what became of it is in ``wishes.report``.
 
     Raises:
-        DocumentError: its kernel is not installed.
         ProblemsError: a selected step has problems; no kernel was started.
         PapermillExecutionError: a cell failed before the run could be concluded.
         KeyboardInterrupt: the user interrupted before the run could be concluded.
@@ -34,7 +31,7 @@ def execute(document: Document, output: Path, wishes: Wishes, kernel: str | None
             output,
             parameters=dict(wishes.parameters),
             engine_name="nbsteps",
-            kernel_name=kernel,
+            kernel_name=kernel_name,
             progress_bar=False,
             cwd=document.path.parent,
             nbsteps=wishes,
@@ -42,5 +39,3 @@ def execute(document: Document, output: Path, wishes: Wishes, kernel: str | None
     except (PapermillExecutionError, DeadKernelError, KeyboardInterrupt):
         if not wishes.report:
             raise
-    except NoSuchKernel as error:
-        raise missing_kernel(document.path, kernel or document.kernel_name) from error

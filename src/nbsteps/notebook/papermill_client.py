@@ -26,7 +26,7 @@ from nbsteps.core.graph import Graph
 from nbsteps.core.model import Cell
 from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.notebook import gate
-from nbsteps.notebook.remote import ask, last_words
+from nbsteps.notebook.remote import EarlyKernel, ask, last_words
 from nbsteps.notebook.wire import STATE_KEY, cells_as_rows
 from nbsteps.report import crashed_report
 
@@ -49,6 +49,7 @@ class Wishes:
         parameters: as given, for the history.
         tell: called with a small mapping for each step as it ends, and for hints.
         report: filled with the run's report.
+        kernel: one that is already starting, and that the caller shuts down.
     """
 
     steps: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class Wishes:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     tell: Tell = lambda _fact: None
     report: dict[str, Any] = field(default_factory=dict)
+    kernel: EarlyKernel | None = None
 
 
 class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill is untyped

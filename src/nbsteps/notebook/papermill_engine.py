@@ -105,11 +105,19 @@ class NbstepsEngine(Engine):  # type: ignore[misc]  # papermill is untyped
         wrong = graph.errors(graph.ancestors(wishes.steps) if wishes.steps else [*graph.steps, ""])
         if wrong:
             raise ProblemsError(wrong)
-        client = NbstepsClient(nb_man, **settings)
+        early = wishes.kernel
+        client = NbstepsClient(nb_man, km=None if early is None else early.manager, **settings)
         client.prepare(path, cells, graph, wishes)
-        with kernel_log() as log:
-            client.log_file = log
-            client.execute(env={**os.environ, NOTEBOOK_VARIABLE: str(path)}, stdout=log, stderr=log)
+        if early is None:
+            with kernel_log() as log:
+                client.log_file = log
+                client.execute(env={**os.environ, NOTEBOOK_VARIABLE: str(path)}, stdout=log, stderr=log)
+            return
+        client.log_file = early.log
+        try:
+            client.execute()
+        finally:
+            early.at_once = client.shutdown_kernel == "immediate"
 
 
 def notebook_cells(nb: Any) -> dict[int, Cell]:

@@ -10,6 +10,7 @@ import queue
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -114,6 +115,45 @@ def kernel_for(path: Path, kernel_name: str) -> Iterator[Any]:
             client.stop_channels()
             manager.finish_shutdown()
             manager.cleanup_resources()
+
+
+@dataclass(slots=True)
+class EarlyKernel:
+    """A kernel that is already starting.
+
+    Attributes:
+        manager: jupyter_client's asynchronous manager of it.
+        log: takes what its process writes by itself.
+        at_once: whether it is to be killed at the end instead of asked to go.
+    """
+
+    manager: Any
+    log: IO[bytes]
+    at_once: bool = False
+
+
+@contextmanager
+def early_kernel(path: Path, kernel_name: str) -> Iterator[EarlyKernel]:
+    """Start a notebook's kernel and go on without waiting for it: it boots while papermill is being loaded.
+
+    Raises:
+        DocumentError: there is no kernel of that name.
+    """
+    from jupyter_client.kernelspec import NoSuchKernel  # noqa: PLC0415 - slow to load, and only needed here
+    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415 - slow to load, and only needed here
+
+    manager = AsyncKernelManager(kernel_name=kernel_name)
+    environment = {**os.environ, NOTEBOOK_VARIABLE: str(path)}
+    with kernel_log() as log:
+        try:
+            _now(manager.start_kernel(cwd=str(path.parent), env=environment, stdout=log, stderr=log))
+        except NoSuchKernel as error:
+            raise missing_kernel(path, kernel_name) from error
+        kernel = EarlyKernel(manager, log)
+        try:
+            yield kernel
+        finally:
+            _now(manager.shutdown_kernel(now=kernel.at_once))
 
 
 @contextmanager
