@@ -284,7 +284,7 @@ def notebooks(draw):
     return cells(*found)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(notebooks())
 def test_any_notebook_is_understood(found):
     graph = build(found)
@@ -307,7 +307,7 @@ def test_any_notebook_is_understood(found):
         assert problem.cell.startswith("cell ")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(notebooks())
 def test_needed_cells_make_what_a_step_reads(found):
     """Executed in document order, the needed cells leave every name bound that all context cells above would bind."""
