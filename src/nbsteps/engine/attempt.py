@@ -72,7 +72,11 @@ class Attempts:
         """Clear the outputs' names, so that only this body can assign them; put them back if it fails."""
         namespace = self._services.evaluator.namespace
         inputs = {name: namespace[name] for name in identity.inputs if name in namespace}
-        stash = {name: namespace.pop(name) for name in step.outputs if name in namespace and name not in inputs}
+        stash = {
+            name: namespace.pop(name)
+            for name in (*step.outputs, *step.scratch)
+            if name in namespace and name not in inputs
+        }
         guard = _Guard(inputs)
         try:
             yield guard

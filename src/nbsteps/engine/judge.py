@@ -169,7 +169,7 @@ class Judge:
     def _inspect(self, step: Step) -> _Static:
         options = step.options
         closure = code.closure(
-            step.reads,
+            step.reads - step.scratch,
             self._services.evaluator.namespace,
             stop=self._stop,
             ignore=options.ignore,

@@ -68,7 +68,7 @@ class Session:
     def graph(self) -> Graph:
         """The notebook's graph, rebuilt only when a cell changed."""
         cells = self.cells.merged()
-        stale = self._graph is None or cells is not self._built_from or bool(self._graph.problems)
+        stale = self._graph is None or cells is not self._built_from or bool(self._graph.errors())
         if self._graph is None or stale:
             self._graph = build(cells, self.services.evaluator.namespace)
             self._built_from = cells

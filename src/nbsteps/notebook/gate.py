@@ -22,7 +22,7 @@ class Gate:
             return NOT_NEEDED if self._wanted is not None and cell.name not in self._wanted else ""
         if self._wanted is not None and not self._needed(cell):
             return NOT_NEEDED
-        for name in sorted(cell.names.reads | cell.names.mutated):
+        for name in sorted(cell.needs):
             if name in self._lost:
                 self.context_failed(cell, self._lost[name])
                 return f"reads {name}, and {self._lost[name]}"
