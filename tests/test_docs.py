@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,10 @@ def test_a_page_that_shows_something_else_is_noticed_and_can_be_written(tmp_path
     assert pages.follow(page, write=True) == []
     assert "hello\n```\n\nand\n\n```console\n$ echo b\nb\n```\n" in page.read_text(encoding="utf-8")
     assert pages.follow(page) == []
+
+
+def test_every_word_of_the_glossary_is_at_home_where_it_says():
+    text = (reference.FOLDER / "glossary.md").read_text(encoding="utf-8")
+    homes = set(re.findall(r"\| `([^`]+)` \|$", text, re.MULTILINE))
+    assert {home for home in homes if not (ROOT / "src" / "nbsteps" / home).exists()} == set()
+    assert len(homes) > 10

@@ -61,11 +61,11 @@ def _add_runs(add: Callable[..., argparse.ArgumentParser]) -> None:
     _takes_notebook(run)
     run.add_argument("-o", "--output", type=Path, metavar="OUT.ipynb", help="where the executed notebook goes")
     run.add_argument("--step", "-s", nargs="+", default=[], metavar="STEP", help="run only what these steps need")
-    run.add_argument("--force", action="store_true", help="run them whatever is stored")
+    run.add_argument("--force", action="store_true", help="execute all of these, whatever is stored")
     plan = add("plan", _plan, "show what a run would do; steps are not executed")
     _takes_notebook(plan)
     plan.add_argument("--step", "-s", nargs="+", default=[], metavar="STEP", help="only what these steps need")
-    plan.add_argument("--force", action="store_true", help="as if these were forced")
+    plan.add_argument("--force", action="store_true", help="as if all of these were forced")
     why = add("why", _why, "say why a step would run or not, as a diff")
     _takes_notebook(why, step=True)
     _takes_notebook(add("status", _status, "every step as it stands"))
@@ -78,29 +78,36 @@ def _takes_notebook(command: argparse.ArgumentParser, *, step: bool = False) -> 
     command.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
     if step:
         command.add_argument("step", metavar="STEP", help="name of the step")
-    command.add_argument("-p", "--param", nargs="+", action="append", default=[], metavar=("NAME", "VALUE"))
+    command.add_argument(
+        *("-p", "--param"),
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="set a variable of the cell tagged 'parameters'; may be repeated",
+    )
     command.add_argument("-k", "--kernel", metavar="NAME", help="use this kernel instead of the notebook's own")
     command.add_argument("--json", action="store_true", help="print one JSON object on standard output")
 
 
 def _add_history(add: Callable[..., argparse.ArgumentParser]) -> None:
     history = add("history", _history, "what happened: runs, steps, attempts, events, artifacts, approvals")
-    history.add_argument("kind", nargs="?", choices=KINDS, default="runs")
+    history.add_argument("kind", nargs="?", choices=KINDS, default="runs", help="which table; runs if absent")
     history.add_argument("-n", "--limit", type=int, default=None, help="at most so many rows, the newest")
     form = history.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON list")
     form.add_argument("--csv", action="store_true", help="print CSV")
     sql = add("sql", _sql, "query the history and the stored tables (step.output) with SQL")
-    sql.add_argument("query", metavar="QUERY")
+    sql.add_argument("query", metavar="QUERY", help="DuckDB's SQL")
     sql.add_argument("--json", action="store_true", help="print a JSON list")
 
 
 def _add_pure(add: Callable[..., argparse.ArgumentParser]) -> None:
     check = add("check", _check, "list what is wrong with a notebook; exit 1 if anything is")
-    check.add_argument("notebook", type=Path, metavar="NB")
+    check.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
     check.add_argument("--json", action="store_true", help="print a JSON list")
     graph = add("graph", _graph, "draw the graph of a notebook")
-    graph.add_argument("notebook", type=Path, metavar="NB")
+    graph.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
     graph.add_argument("-o", "--output", type=Path, metavar="FILE", help=".svg, .html or .mmd; text if absent")
     doctor = add("doctor", _doctor, "check the installation, the kernels and the store")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
@@ -233,11 +240,12 @@ def _sql(args: argparse.Namespace) -> int:
 
 
 def _table(frame: Any) -> str:
-    return "no rows" if frame.empty else str(frame.to_string(index=False, max_colwidth=60))
+    return "no rows" if frame.empty else str(frame.to_string(index=False, max_colwidth=60, na_rep=""))
 
 
 def _check(args: argparse.Namespace) -> int:
     from nbsteps.display import text  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.display.wording import count  # noqa: PLC0415 - keeps --help fast
     from nbsteps.notebook.launch import Request, understand_notebook  # noqa: PLC0415 - keeps --help fast
     from nbsteps.report import problem_rows  # noqa: PLC0415 - keeps --help fast
 
@@ -245,7 +253,9 @@ def _check(args: argparse.Namespace) -> int:
     if args.json:
         _print_json(problem_rows(graph.problems))
     else:
-        _print(text.problem_lines(graph.problems) if graph.problems else f"{len(graph.steps)} steps, no problems")
+        _print(
+            text.problem_lines(graph.problems) if graph.problems else f"{count(len(graph.steps), 'step')}, no problems"
+        )
     return 1 if graph.problems else 0
 
 

@@ -34,20 +34,30 @@ def pipeline_parser() -> Parser:
     def add(name: str, text: str) -> Parser:
         return commands.add_parser(name, help=text, description=text)
 
+    needed = "only these and what they need; all if absent"
     run = add("run", "run what must run, for these steps and what they need")
-    run.add_argument("steps", nargs="*", metavar="STEP")
+    run.add_argument("steps", nargs="*", metavar="STEP", help=needed)
     run.add_argument("--force", nargs="*", metavar="STEP", help="run these (all, if none is named) whatever is stored")
-    run.add_argument("--param", "-p", action="append", default=[], metavar="NAME=VALUE", help="set a parameter")
+    run.add_argument(
+        "--param",
+        "-p",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a variable of the cell tagged 'parameters'; may be repeated",
+    )
     run.add_argument("--dry-run", action="store_true", help="show the plan, run nothing")
-    add("plan", "show what a run would do").add_argument("steps", nargs="*", metavar="STEP")
-    add("why", "say why a step would run or not").add_argument("step", metavar="STEP")
+    add("plan", "show what a run would do").add_argument("steps", nargs="*", metavar="STEP", help=needed)
+    add("why", "say why a step would run or not").add_argument("step", metavar="STEP", help="name of the step")
     add("status", "every step as it stands")
     add("graph", "draw the graph")
-    add("clear", "forget stored results").add_argument("steps", nargs="*", metavar="STEP")
+    clear = add("clear", "forget stored results")
+    clear.add_argument("steps", nargs="*", metavar="STEP", help="only these; all if absent")
     add("check", "list what is wrong with the notebook")
     history = add("history", "the history as a DataFrame")
-    history.add_argument("kind", nargs="?", choices=KINDS, default="runs")
-    add("notebook", "say which notebook this kernel belongs to").add_argument("path", nargs="?", metavar="PATH")
+    history.add_argument("kind", nargs="?", choices=KINDS, default="runs", help="which table; runs if absent")
+    notebook = add("notebook", "say which notebook this kernel belongs to")
+    notebook.add_argument("path", nargs="?", metavar="PATH", help="take this one from now on")
     return parser
 
 

@@ -123,7 +123,8 @@ class Kernel:
             self.path = find_notebook(self.shell)
         folder = Path.cwd() if self.path is None else self.path.parent
         config = load_config(folder)
-        root = project_root(folder)
+        # The store will make the folder a project: the first run must name the notebook as every later one does.
+        root = project_root(folder) or folder
         store = DuckStore(store_folder(folder), config=config, warn=self._heard(warn), on_wait=self._heard(tell))
         services = Services(self.evaluator, store, SystemClock(), this_host(), config)
         services.folder, services.root, services.private = folder, root, (store_folder(folder),)
