@@ -16,6 +16,8 @@ import nbformat
 from jupyter_client.manager import KernelManager
 from nbformat.v4 import new_code_cell, new_notebook, output_from_msg
 
+from nbsteps.api import open_store
+
 ANSI = re.compile(r"\x1b\[[\d;]*m")
 PATIENCE = 60.0
 
@@ -263,7 +265,8 @@ class Nb:
 
     def history(self, kind):
         """One of the history tables as rows, newest first."""
-        return json.loads(self.cli("history", kind, "--json").out)
+        with open_store(self.folder) as store:
+            return store.history.records(kind)
 
     def close(self):
         for kernel in self._kernels:

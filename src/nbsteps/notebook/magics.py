@@ -179,7 +179,7 @@ def _raise_for(shell: InteractiveShell, result: RunResult, errors: Mapping[str, 
     """Make the cell fail as its run did: an interrupt, or the first failed step's own error."""
     interrupt = errors.get("")
     if interrupt is not None:
-        raise interrupt
+        raise attach_traceback(shell, interrupt)
     for name, step in result.steps.items():
         if step.state is StepState.FAILED and name in errors:
             error = errors[name]

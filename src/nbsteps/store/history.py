@@ -19,7 +19,7 @@ from nbsteps.store.home import Home
 from nbsteps.store.reading import Fetched, fetch, to_arrow
 from nbsteps.store.records import loads
 from nbsteps.store.vault import Vault
-from nbsteps.store.views import COLUMNS
+from nbsteps.store.views import COLUMNS, NEWEST
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,7 +33,7 @@ _CURRENT: Final = """
 SELECT e.step, o.output, a.digest, a.type, a.codec, a.bytes, a.location, a.checksum, a.mac, a.summary
 FROM log.step_ends e JOIN log.outputs o ON o.result = e.result JOIN log.artifacts a ON a.digest = o.digest
 WHERE e.result NOT IN (SELECT id FROM log.cleared){more}
-QUALIFY row_number() OVER (PARTITION BY e.step, o.output ORDER BY e.seq DESC) = 1
+QUALIFY row_number() OVER (PARTITION BY e.step, o.output ORDER BY e."at" DESC, e.seq DESC) = 1
 """
 """A step's current outputs: those that it computed or restored most recently."""
 
@@ -202,10 +202,9 @@ def _query(kind: str, filters: dict[str, Any]) -> tuple[str, list[Any]]:
             f"{kind} cannot be filtered by {', '.join(sorted(unknown))}", hint="use run_id, notebook, step"
         )
     where = " AND ".join(f'"{name}" = ?' for name in filters)
-    query = f"SELECT {shown} FROM log.show_{kind} {f'WHERE {where}' if where else ''} ORDER BY seq DESC"  # noqa: S608 - our own names
+    chosen = f"WHERE {where} " if where else ""
+    query = f"SELECT {shown} FROM log.show_{kind} {chosen}ORDER BY {NEWEST[kind]}"  # noqa: S608 - our own names
     parameters = list(filters.values())
-    if kind == "artifacts":
-        query += ", position"
     if limit is not None:
         query += " LIMIT ?"
         parameters.append(int(limit))

@@ -187,6 +187,17 @@ _QUERIES: Final = {
 }
 
 
+NEWEST: Final = {
+    "runs": "started_at DESC, seq DESC",
+    "steps": "coalesce(started_at, ended_at) DESC, seq DESC",
+    "attempts": "started_at DESC, seq DESC",
+    "events": '"at" DESC, seq DESC',
+    "artifacts": "stored_at DESC, seq DESC, position",
+    "approvals": "seq DESC",
+}
+"""Table of the history to what puts the newest first: journals of several processes are folded in any order."""
+
+
 def readable(table: str) -> str:
     """The columns of a table for people: times and durations as such, in the fixed order."""
     shown = []
@@ -200,11 +211,22 @@ def readable(table: str) -> str:
     return ", ".join(shown)
 
 
+NEWEST: Final = {
+    "runs": "started_at DESC, seq DESC",
+    "steps": "coalesce(started_at, ended_at) DESC, seq DESC",
+    "attempts": "started_at DESC, seq DESC",
+    "events": '"at" DESC, seq DESC',
+    "artifacts": "stored_at DESC, seq DESC, position",
+    "approvals": "seq DESC",
+}
+"""Table of the history to what puts the newest first; journals of several processes are folded in any order."""
+
+
 def statements() -> list[str]:
     """Everything that makes the views."""
     made = [f"CREATE OR REPLACE VIEW log.show_{table} AS {query}" for table, query in _QUERIES.items()]
     for table in COLUMNS:
-        query = f"SELECT {readable(table)} FROM log.show_{table} ORDER BY seq DESC"  # noqa: S608 - our own names
+        query = f"SELECT {readable(table)} FROM log.show_{table} ORDER BY {NEWEST[table]}"  # noqa: S608 - our own names
         made.append(f"CREATE OR REPLACE VIEW v1.{table} AS {query}")
         made.append(f"CREATE OR REPLACE VIEW main.{table} AS FROM v1.{table}")
     return made
