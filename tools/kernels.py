@@ -72,11 +72,19 @@ class LiveNotebook:
         self._client.wait_for_ready(timeout=PATIENCE)
 
     def _run(self, name: str) -> None:
-        texts: list[str] = []
-        cell = self._cells[name]
-        self._client.execute_interactive(
-            cell.source, timeout=PATIENCE, allow_stdin=False, output_hook=lambda message: _collect(message, texts)
-        )
+        """Execute a cell as JupyterLab does, which says which cell it is."""
+        cell, client, texts = self._cells[name], self._client, list[str]()
+        content = {"code": cell.source, "silent": False, "store_history": True, "allow_stdin": False}
+        request = client.session.msg("execute_request", content, metadata={"cellId": cell.id})
+        client.shell_channel.send(request)
+        while True:
+            message = client.get_iopub_msg(timeout=PATIENCE)
+            if message["parent_header"].get("msg_id") != request["msg_id"]:
+                continue
+            if message["content"].get("execution_state") == "idle":
+                break
+            _collect(message, texts)
+        client.get_shell_msg(timeout=PATIENCE)
         self.shown[name] = ANSI.sub("", "".join(texts))
 
 
