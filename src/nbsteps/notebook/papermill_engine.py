@@ -20,7 +20,7 @@ from nbsteps.core.graph import build
 from nbsteps.core.model import Cell
 from nbsteps.notebook.document import NOTEBOOK_VARIABLE
 from nbsteps.notebook.papermill_client import NbstepsClient, Wishes
-from nbsteps.notebook.remote import kernel_log
+from nbsteps.notebook.remote import EarlyKernel, kernel_log
 
 _SAVE_SHARE = 0.1
 
@@ -105,19 +105,23 @@ class NbstepsEngine(Engine):  # type: ignore[misc]  # papermill is untyped
         wrong = graph.errors(graph.ancestors(wishes.steps) if wishes.steps else [*graph.steps, ""])
         if wrong:
             raise ProblemsError(wrong)
-        early = wishes.kernel
-        client = NbstepsClient(nb_man, km=None if early is None else early.manager, **settings)
+        client = NbstepsClient(nb_man, km=wishes.kernel and wishes.kernel.manager, **settings)
         client.prepare(path, cells, graph, wishes)
-        if early is None:
-            with kernel_log() as log:
-                client.log_file = log
-                client.execute(env={**os.environ, NOTEBOOK_VARIABLE: str(path)}, stdout=log, stderr=log)
-            return
-        client.log_file = early.log
-        try:
-            client.execute()
-        finally:
-            early.at_once = client.shutdown_kernel == "immediate"
+        _execute(client, path, wishes.kernel)
+
+
+def _execute(client: NbstepsClient, path: Path, early: EarlyKernel | None) -> None:
+    """Execute the cells, in a kernel of the client's own or in the one that is starting already."""
+    if early is None:
+        with kernel_log() as log:
+            client.log_file = log
+            client.execute(env={**os.environ, NOTEBOOK_VARIABLE: str(path)}, stdout=log, stderr=log)
+        return
+    client.log_file = early.log
+    try:
+        client.execute()
+    finally:
+        early.at_once = client.shutdown_kernel == "immediate"
 
 
 def notebook_cells(nb: Any) -> dict[int, Cell]:
