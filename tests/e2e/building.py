@@ -239,7 +239,11 @@ class Nb:
 
     def output(self, name="out.ipynb"):
         """The cells of an executed notebook as shown, by id."""
-        return {cell.id: Shown(cell.get("outputs", [])) for cell in self.read(self.outside / name).cells}
+        return self.output_of({"output": self.outside / name})
+
+    def output_of(self, report):
+        """The same for the output of ``nbsteps run``."""
+        return {cell.id: Shown(cell.get("outputs", [])) for cell in self.read(report["output"]).cells}
 
     def start(self, *command):
         """Start a process in the project's folder."""
