@@ -37,6 +37,7 @@ def test_every_column_and_every_reason_has_a_meaning():
         pytest.param("a\n", "b\n", False, id="another text"),
         pytest.param("a\n", "a\nb\n", False, id="a line more"),
         pytest.param("ran in 3.0s\n", "ran in 12ms\n", True, id="durations differ"),
+        pytest.param("ran in <1ms\n", "ran in 1ms\n", True, id="however short they are"),
         pytest.param("at 2026-11-22 16:36\n", "at 2027-01-02 03:04\n", True, id="times differ"),
         pytest.param("load   3.0s\n", "load  12ms\n", True, id="columns move"),
         pytest.param("a\n...\nd\n", "a\nb\nc\nd\n", True, id="dots stand for any lines"),

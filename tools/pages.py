@@ -36,8 +36,8 @@ from tools.kernels import LiveNotebook
 ROOT = Path(__file__).parent.parent
 COMMENT = re.compile(r"<!--\s*(\w+)\s*(.*?)\s*-->")
 ANSI = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
-NOISE = re.compile(r"(?m)^\[IPKernelApp\] WARNING .*\n")
-"""What some versions of ipykernel print when they start."""
+NOISE = re.compile(r"(?m)^\[IPKernelApp\] .*\n")
+"""What some versions of ipykernel print when they start or end."""
 ENVIRONMENT = {
     "NO_COLOR": "1",
     "COLUMNS": "120",
@@ -47,7 +47,7 @@ ENVIRONMENT = {
 VARYING = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?UTC|\+00:00)?"), "TIME"),
     (re.compile(r"\b(\d+ days )?\d?\d:\d\d:\d\d(\.\d+)?"), "TIME"),
-    (re.compile(r"\b\d+(\.\d+)?(?= ?(ms|µs|s|m|min|h)\b)( ?(ms|µs|s|m|min|h)\b)"), "SPAN"),
+    (re.compile(r"<?\b\d+(\.\d+)?(?= ?(ms|µs|s|m|min|h)\b)( ?(ms|µs|s|m|min|h)\b)"), "SPAN"),
     (re.compile(r"\b\d+\.\d{6}\b"), "NUMBER"),
     (re.compile(r"\bjust now\b|\bSPAN ago\b"), "AGO"),
     (re.compile(r"\b\d{4}-\d\d-\d\d"), "DAY"),
