@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nbsteps.notebook.launch import Request
 
 INTERRUPTED = 130
+_REPORTING = frozenset({"run", "plan", "why", "status", "clear"})
+"""Commands that print one object about a notebook, also about one that is refused."""
 KINDS = ("runs", "steps", "attempts", "events", "artifacts", "approvals")
 
 
@@ -143,7 +145,7 @@ def _parameters(pairs: Sequence[Sequence[str]]) -> dict[str, object]:
 def _run(args: argparse.Namespace) -> int:
     from nbsteps.display import text  # noqa: PLC0415 - keeps --help fast
     from nbsteps.notebook.launch import run  # noqa: PLC0415 - keeps --help fast
-    from nbsteps.report import read_report  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.report import printed, read_report  # noqa: PLC0415 - keeps --help fast
 
     request = _request(args)
     request.tell = _tell
@@ -151,7 +153,7 @@ def _run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
     report = run(request)
     if args.json:
-        _print_json({name: value for name, value in report.items() if name != "run"})
+        _print_json(printed(report))
     else:
         _print(text.run_lines(read_report(report)))
         _print(f"output: {_shown_path(Path(report['output']))}")
@@ -209,11 +211,13 @@ def _clear(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace, report: dict[str, Any]) -> None:
     """The answer of a kernel: as data, or the text that it made of it."""
+    from nbsteps.report import printed  # noqa: PLC0415 - keeps --help fast
+
     text = report.pop("text")
     for warning in report.pop("warnings"):
         _say(f"! {warning}")
     if args.json:
-        _print_json(report)
+        _print_json(printed(report) if "problems" in report else report)
     else:
         _print(text)
 
@@ -293,11 +297,11 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _refuse(args: argparse.Namespace, error: NbstepsError) -> int:
     """One clear message, and as data where data was asked for."""
-    from nbsteps.report import refused_report  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.report import printed, refused_report  # noqa: PLC0415 - keeps --help fast
 
-    if getattr(args, "json", False) and args.command in {"run", "plan"}:
+    if getattr(args, "json", False) and args.command in _REPORTING:
         problems = error.problems if isinstance(error, ProblemsError) else (error.problem,)
-        _print_json({**refused_report(str(args.notebook), problems), "exit_code": error.exit_code})
+        _print_json({**printed(refused_report(str(args.notebook), problems)), "exit_code": error.exit_code})
     _say(f"nbsteps: {error}")
     return error.exit_code
 

@@ -1,6 +1,6 @@
 """Runs and plans as JSON-able data, and back: what ``--json`` prints and what the kernel tells the command line.
 
-The shape is stable (SPEC 10): keys are added, never renamed.
+What is printed keeps its shape from the first release on: keys are added, never renamed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,18 @@ EXIT_CODES = {
     RunState.WAITING: 3,
     RunState.CANCELLED: 130,
 }
+
+
+_STEP_KEYS = ("step", "state", "decision", "reason", "reasons", "attempts", "duration_s", "error", "items", "cell")
+_PROBLEM_KEYS = ("step", "cell", "message", "hint")
+
+
+def printed(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report as ``--json`` prints it, without what only our own processes tell one another."""
+    shown = {name: value for name, value in report.items() if name != "run"}
+    steps = [{key: row[key] for key in _STEP_KEYS if key in row} for row in report["steps"]]
+    problems = [{key: row[key] for key in _PROBLEM_KEYS} for row in report["problems"]]
+    return {**shown, "problems": problems, "steps": steps}
 
 
 def problem_rows(problems: Iterable[Problem]) -> list[dict[str, str]]:
@@ -158,12 +170,21 @@ def _read_step(row: Mapping[str, Any]) -> StepRun:
 
 def plan_rows(plan: Plan, graph: Graph) -> list[dict[str, Any]]:
     """A forecast as rows in graph order, the context cells that are needed first."""
+    plain = {"attempts": 0, "error": None, "items": None}
     contexts: list[dict[str, Any]] = [
-        {"step": None, "cell": cell, "decision": str(Action.CONTEXT), "reason": f"needed by {step}", "reasons": []}
+        {
+            "step": None,
+            "cell": cell,
+            "decision": str(Action.CONTEXT),
+            "reason": f"needed by {step}",
+            "reasons": [],
+            "duration_s": None,
+            **plain,
+        }
         for cell, step in plan.contexts.items()
     ]
     return contexts + [
-        {"step": name, "cell": graph.steps[name].cell.label, **decision_row(decision)}
+        {"step": name, "cell": graph.steps[name].cell.label, **decision_row(decision), **plain}
         for name, decision in plan.decisions.items()
     ]
 

@@ -197,7 +197,8 @@ class Runner:
         services.emit(StepStarted(started, self.run.run_id, step.name, identity.key, reasons))
         executed = self._attempts.execute(step, identity, self.run.run_id, live=live)
         if executed.result is None:
-            return self._failed(step, executed, reasons)
+            more = {"reasons": reasons, "key": identity.key, "started_at": started, "attempts": 1}
+            return self._failed(step, executed, more)
         self.progress.results[step.name] = executed.result
         for name in self._judge.drift(step, identity):
             message = f"the body changed {name}, which it also reads: the next run sees another value and runs again"
@@ -216,16 +217,16 @@ class Runner:
         self.progress.steps[step.name] = done
         return done
 
-    def _failed(self, step: Step, executed: Executed, reasons: tuple[str, ...]) -> StepRun:
+    def _failed(self, step: Step, executed: Executed, more: Mapping[str, object]) -> StepRun:
         error = executed.error
         if isinstance(error, KeyboardInterrupt):
-            self._end(step.name, StepState.CANCELLED, "interrupted", reasons=reasons)
+            self._end(step.name, StepState.CANCELLED, "interrupted", **more)
             raise error
         if error is not None:
             self.progress.errors[step.name] = error
         failure = executed.failure
         text = "" if failure is None else f"{failure.error_type}: {failure.message}"
-        return self._end(step.name, StepState.FAILED, text, reasons=reasons, failure=failure)
+        return self._end(step.name, StepState.FAILED, text, failure=failure, **more)
 
     def _end(self, name: str, state: StepState, reason: str, **more: object) -> StepRun:
         now = self._services.clock.now()

@@ -54,7 +54,7 @@ class NbstepsMagics(Magics):
             with remarks(session, parse_line(line).name) as said:
                 done = session.run_cell(parse_line(line).name, trigger=kernel.trigger)
         except NbstepsError as error:
-            raise quiet(error) from None
+            raise error from None
         self._conclude(session, done, said)
 
     def _conclude(self, session: Session, done: CellRun, said: Remarks) -> None:
@@ -67,12 +67,13 @@ class NbstepsMagics(Magics):
             note(f"{done.step.step} {done.step.state}: {done.step.reason}", done.step, said.lines)
         if done.error is not None:
             if isinstance(done.error, NbstepsError):
-                raise quiet(done.error) from None
+                raise done.error from None
             raise attach_traceback(self.kernel.shell, done.error)
-        if done.step.state not in GOOD:
+        # What keeps a step of a managed run from running has been shown as an error where it happened.
+        if done.step.state not in GOOD | {StepState.UPSTREAM_FAILED}:
             step = session.graph().steps[done.step.step]
             failed = StepError(done.step.reason, step=step.name, cell=step.cell.label, hint="")
-            raise quiet(failed)
+            raise failed
 
     @line_magic
     def pipeline(self, line: str) -> pd.DataFrame | None:
@@ -84,7 +85,7 @@ class NbstepsMagics(Magics):
         except SystemExit:
             return None
         except NbstepsError as error:
-            raise quiet(error) from None
+            raise error from None
         return found
 
     def _run(self, args: argparse.Namespace) -> None:
@@ -158,12 +159,6 @@ class NbstepsMagics(Magics):
 NbstepsMagics.step.__doc__ = help_text()
 
 
-def quiet(error: NbstepsError) -> NbstepsError:
-    """Let IPython show the message alone: a user's mistake needs no traceback of ours."""
-    error._render_traceback_ = lambda: [f"{type(error).__name__}: {error}"]  # type: ignore[attr-defined]
-    return error
-
-
 def show_plan(plan: Plan, graph: Graph) -> None:
     """Print a forecast."""
     print(text.plan_lines(plan, graph))  # noqa: T201 - a magic's output is standard output
@@ -184,8 +179,8 @@ def _raise_for(shell: InteractiveShell, result: RunResult, errors: Mapping[str, 
         if step.state is StepState.FAILED and name in errors:
             error = errors[name]
             if isinstance(error, NbstepsError):
-                raise quiet(error) from None
+                raise error from None
             raise attach_traceback(shell, error)
     if result.state is RunState.FAILED:
         msg = "the run failed"
-        raise quiet(StepError(msg))
+        raise StepError(msg)

@@ -198,9 +198,9 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
         state = _state_of(cell) or {"step": understood.name, "state": str(StepState.FAILED), "reason": ""}
         if failed and state["state"] in set(map(str, GOOD)):
             state = {**state, "state": str(StepState.FAILED)}
-        if failed:
+        if failed or state["state"] == str(StepState.UPSTREAM_FAILED):
             self._gate.step_failed(understood.name)
-        if failed and state["state"] != str(StepState.CANCELLED):
+        if state["state"] == str(StepState.FAILED):
             state = {**state, "error": _error_of(cell)}
         cell.metadata[STATE_KEY] = {**state, "run_id": self._run_id}
         self._wishes.tell(state)

@@ -211,17 +211,6 @@ def readable(table: str) -> str:
     return ", ".join(shown)
 
 
-NEWEST: Final = {
-    "runs": "started_at DESC, seq DESC",
-    "steps": "coalesce(started_at, ended_at) DESC, seq DESC",
-    "attempts": "started_at DESC, seq DESC",
-    "events": '"at" DESC, seq DESC',
-    "artifacts": "stored_at DESC, seq DESC, position",
-    "approvals": "seq DESC",
-}
-"""Table of the history to what puts the newest first; journals of several processes are folded in any order."""
-
-
 def statements() -> list[str]:
     """Everything that makes the views."""
     made = [f"CREATE OR REPLACE VIEW log.show_{table} AS {query}" for table, query in _QUERIES.items()]
