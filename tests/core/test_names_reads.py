@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from nbsteps.core.names import analyse
 from tests.core.naming import cases, check
 
 
@@ -224,3 +225,8 @@ def test_what_scopes_read(source: str, expect: str) -> None:
 )
 def test_what_type_parameters_read(source: str, expect: str) -> None:
     check(source, reads=expect)
+
+
+def test_a_table_called_as_the_variable_it_is_read_into_is_no_read():
+    names = analyse("orders = pd.read_sql('SELECT * FROM orders JOIN rates', con)")
+    assert names.reads == {"pd", "con", "rates"}

@@ -277,3 +277,12 @@ def test_an_unstorable_input_that_was_changed_is_not_passed_on():
     done = session.run_cell("total")
     assert done.step.state is StepState.FAILED
     assert "could not be stored" in done.step.reason
+
+
+def test_clear_forgets_what_a_step_of_another_name_made():
+    store = MemoryStore()
+    run(*CHAIN, store=store)
+    session = make_session("%%step fetch\nraw = [3, 1, 2]", CLEAN, TOTAL, store=store)
+    session.clear(["fetch"])
+    session.run()
+    assert session.services.evaluator.executed == ["fetch"]

@@ -48,6 +48,10 @@ class NbstepsError(Exception):
     def __str__(self) -> str:
         return str(self.problem)
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: a user's mistake needs none of ours."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(NbstepsError):
     """A command, magic or call with words that cannot be meant."""

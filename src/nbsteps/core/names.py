@@ -79,6 +79,7 @@ def analyse(source: str) -> Names:
     if quoted.MAY_HOLD_SQL.search(source):
         for name in quoted.tables_in(tree):
             walk.load(name)
+        walk.reads -= walk.stored.keys() - _loaded(tree)
     gone = walk.last.gone
     writes = frozenset(walk.stored) - gone if gone else frozenset(walk.stored)
     values = (name for name in walk.candidates if not name.startswith("_"))
@@ -97,6 +98,15 @@ def analyse(source: str) -> Names:
         dynamic=walk.foreign or not _DYNAMIC.isdisjoint(walk.reads),
         has_await=walk.awaits,
     )
+
+
+def _loaded(tree: ast.Module) -> set[str]:
+    """Names that the code itself reads somewhere, not only a string in it.
+
+    A table that is called as the variable it is read into (``orders = read_sql("select * from orders", db)``) is no
+    read of that variable.
+    """
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
 
 def _deferred(walk: Statements) -> Mapping[str, frozenset[str]]:

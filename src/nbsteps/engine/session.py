@@ -307,14 +307,21 @@ class Session:
     def clear(self, targets: Iterable[str] = ()) -> tuple[str, ...]:
         """Forget the stored results of the named steps (of all steps if none is named); returns their names.
 
+        What such a step would restore now is forgotten too where another notebook or a step of another name made it.
+
         Raises:
             UsageError: an unknown step.
         """
         graph = self.graph()
         names = tuple(targets) or tuple(graph.steps)
+        decisions = self.plan(names).decisions
+        owners = dict.fromkeys((self.services.notebook, name) for name in names)
         for name in names:
-            self._require(name, graph)
-            self.services.emit(Cleared(self.services.clock.now(), self.services.notebook, name))
+            result = decisions[name].result
+            if result is not None:
+                owners[result.notebook, result.step] = None
+        for notebook, step in owners:
+            self.services.emit(Cleared(self.services.clock.now(), notebook, step))
         self._judge = None
         return names
 
