@@ -25,7 +25,7 @@ from nbsteps.ports import Recall
 from nbsteps.store import follow, reading
 from nbsteps.store.home import BusyError, Home
 from nbsteps.store.index import Index
-from nbsteps.store.journal import Frame, Journal, segments, segments
+from nbsteps.store.journal import Frame, Journal, segments
 from nbsteps.store.merge import merge
 from nbsteps.store.records import encode, encode_artifact
 
