@@ -43,6 +43,7 @@ class Ledger:
         reads: names read while not surely assigned.
         first_reads: those of them that were read before the code can have assigned them.
         stored: names assigned on some path, in order.
+        remote: names that bodies assign, which may be called again after the name was deleted.
         candidates: those assigned as plain values, in order.
         mutated: names whose parts are changed while not surely assigned here.
         bodies: functions, classes and aliases of types, and what they use when called.
@@ -58,6 +59,7 @@ class Ledger:
         self.reads: set[str] = set()
         self.first_reads: set[str] = set()
         self.stored: dict[str, None] = {}
+        self.remote: set[str] = set()
         self.candidates: dict[str, None] = {}
         self.mutated: set[str] = set()
         self.defs: set[str] = set()
@@ -110,6 +112,7 @@ class Ledger:
 
     def _note(self, uses: Uses) -> None:
         self.stored.update(dict.fromkeys(uses.writes))
+        self.remote |= uses.writes
         self.last.gone -= uses.writes
         self.modules.update(dict.fromkeys(uses.modules))
 

@@ -80,7 +80,7 @@ def analyse(source: str) -> Names:
         for name in quoted.tables_in(tree):
             walk.load(name)
         walk.reads -= walk.stored.keys() - _loaded(tree)
-    gone = walk.last.gone
+    gone = walk.last.gone - walk.remote
     writes = frozenset(walk.stored) - gone if gone else frozenset(walk.stored)
     values = (name for name in walk.candidates if not name.startswith("_"))
     return Names(
