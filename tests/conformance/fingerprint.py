@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import enum
 import types
@@ -53,8 +54,9 @@ def _listed(items, above):
 
 
 _CONTAINERS = {
-    dict: lambda value, above: _pairs(value.items(), above),
+    dict: lambda value, above: f"{getattr(value, 'default_factory', '')} {_pairs(value.items(), above)}",
     list: _listed,
+    collections.deque: lambda value, above: f"{value.maxlen} {_listed(value, above)}",
     tuple: _listed,
     set: lambda value, above: ", ".join(sorted(_show(item, above) for item in value)),
     frozenset: lambda value, above: ", ".join(sorted(_show(item, above) for item in value)),
@@ -117,6 +119,8 @@ def _polars(value, above):
         return f"pl.DataFrame({value.schema!r} {_listed(value.rows(), above)})"
     if isinstance(value, pl.Series):
         return f"pl.Series({value.name!r} {value.dtype!r} {_listed(value.to_list(), above)})"
+    if isinstance(value, pl.LazyFrame):
+        return f"pl.LazyFrame({value.explain(optimized=False)})"
     return f"{type(value).__name__}:{value!r}"
 
 

@@ -14,6 +14,8 @@ PROCESS = [probe for probe in PROBES if probe.level == "process"]
 SAMPLED = [probe for probe in PROBES if probe.sampled]
 EXCUSED = [probe for probe in PROBES if probe.excused]
 WHAT_COUNTS = Path(__file__).parents[2] / "docs" / "explanation" / "what-counts.md"
+# Notebooks leave files open.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def check(probe, played, record_property):

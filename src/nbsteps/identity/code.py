@@ -86,17 +86,17 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
     """
     reached: list[str] = []
     follow: list[str] = []
-    for name in reads:
+    facts = body_facts(body)
+    for name in (*reads, *(name for name in facts.texts.names if name in namespace or name in stop)):
         if name in stop:
             if name not in ignore:
                 reached.append(name)
         elif name in namespace or name not in _BUILTINS:
             follow.append(name)
-    facts = body_facts(body)
-    if not follow and not facts.imports:
+    if not follow and not facts.imports and not facts.texts.imports:
         return Closure(reached=frozenset(reached)) if reached else _NOTHING
     walk = Walk(namespace, Rules(stop, ignore, parameters, context.env))
-    walk.run(follow, facts)
+    walk.run(follow, facts, body)
     walk.reached.update(reached)
     return Closure(walk.parts(), frozenset(walk.reached), tuple(sorted(set(walk.uncacheable))), tuple(walk.warnings))
 

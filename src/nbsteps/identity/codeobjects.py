@@ -9,13 +9,14 @@ import ast
 import dis
 import inspect
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from types import CodeType
 from typing import Final, NamedTuple
 
 from nbsteps.core.source import parse
 from nbsteps.identity.feed import constant_text, digest_texts, digest_unordered
+from nbsteps.identity.texts import EVALUATES, NO_TEXTS, Texts, named_in_texts
 
 _LOADS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _ATTRIBUTES: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
@@ -49,11 +50,13 @@ class Facts(NamedTuple):
         reads: global name to the attribute chains that follow it: ``util.sub.f`` is ``util: (("sub", "f"),)``.
         imports: import statements in the code itself.
         optional: global names that may be local to a class body instead.
+        texts: what its texts name.
     """
 
     reads: dict[str, tuple[Chain, ...]]
     imports: tuple[Import, ...]
     optional: frozenset[str] = frozenset()
+    texts: Texts = NO_TEXTS
 
 
 _digests: dict[int, tuple[CodeType, str]] = {}
@@ -121,13 +124,25 @@ def code_facts(code: CodeType) -> Facts:
     reads: dict[str, set[Chain]] = {}
     imports: list[Import] = []
     optional: set[str] = set()
+    uses: set[str] = set()
+    texts: list[str] = []
     for each in nested_codes(code):
         _scan(each, reads, imports, optional)
-    facts = Facts(_ordered(reads), tuple(imports), frozenset(optional))
+        uses.update(each.co_names)
+        texts.extend(_texts_in(each.co_consts))
+    facts = Facts(_ordered(reads), tuple(imports), frozenset(optional), named_in_texts(uses, texts))
     if len(_facts) > _LIMIT:
         _facts.clear()
     _facts[id(code)] = (code, facts)
     return facts
+
+
+def _texts_in(constants: Iterable[object]) -> Iterator[str]:
+    for value in constants:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, (tuple, frozenset)):
+            yield from _texts_in(value)
 
 
 def _scan(code: CodeType, reads: dict[str, set[Chain]], imports: list[Import], optional: set[str]) -> None:
@@ -156,6 +171,12 @@ def _ordered(reads: dict[str, set[Chain]]) -> dict[str, tuple[Chain, ...]]:
     return {name: tuple(sorted(reads[name])) for name in sorted(reads)}
 
 
+def import_of(text: str) -> Import:
+    """The import that a call by name stands for; dots at its start make it relative."""
+    name = text.lstrip(".")
+    return Import(len(text) - len(name), name)
+
+
 def _import(module: str, operands: list[object]) -> Import:
     """An import statement from its operands: level and names."""
     level, names = operands if len(operands) == 2 else (0, None)  # noqa: PLR2004 - level and names
@@ -168,12 +189,38 @@ def _import(module: str, operands: list[object]) -> Import:
 
 @lru_cache(maxsize=8192)
 def body_facts(body: str) -> Facts:
-    """The attribute chains and imports of a cell body. Cached; a body that does not parse has none."""
+    """The attribute chains and imports of a cell body, and what its texts name. Cached; none if it does not parse."""
     try:
         tree = parse(body)
     except SyntaxError:
         return Facts({}, ())
-    return tree_facts(tree)
+    facts = tree_facts(tree)
+    return facts._replace(texts=tree_texts(tree)) if EVALUATES.search(body) else facts
+
+
+@lru_cache(maxsize=1024)
+def module_texts(body: str) -> frozenset[str]:
+    """Texts of a cell body that could be names of modules."""
+    try:
+        return tree_texts(parse(body)).modules
+    except SyntaxError:
+        return frozenset()
+
+
+def tree_texts(tree: ast.AST) -> Texts:
+    """What the texts of a syntax tree name."""
+    uses, assigned = set[str](), set[str]()
+    texts: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.append(node.value)
+        elif isinstance(node, ast.Name):
+            (uses if isinstance(node.ctx, ast.Load) else assigned).add(node.id)
+        elif isinstance(node, ast.Attribute):
+            uses.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            uses.update(alias.name for alias in node.names)
+    return named_in_texts(uses, texts, assigned)
 
 
 def tree_facts(tree: ast.AST) -> Facts:

@@ -70,7 +70,9 @@ def belongs_to_package(value: Any) -> bool:
         return False
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     name = name or getattr(value, "__name__", None)
-    return isinstance(module, str) and isinstance(name, str) and resolve(module, name) is value
+    if not isinstance(module, str) or not isinstance(name, str) or name_origin(module) is Origin.LOCAL:
+        return False  # what wraps() makes of the user's function runs a package's code under the user's name
+    return resolve(module, name) is value
 
 
 def by_name(value: Any, visitor: Visitor) -> str:

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Final, NamedTuple
 
 from nbsteps.core.model import Part, PartKind
-from nbsteps.identity.codeobjects import Import, tree_facts
+from nbsteps.identity.codeobjects import Import, import_of, tree_facts, tree_texts
 from nbsteps.identity.distributions import EnvMode, package_part
 from nbsteps.identity.feed import digest_text
 from nbsteps.identity.filehash import FileCache
@@ -52,10 +52,17 @@ def _scan(path: str) -> Scanned:
     if path.endswith((".py", ".pyw")):
         try:
             tree = ast.parse(data)
-            return Scanned(module_digest(tree), tree_facts(tree).imports)
+            return Scanned(module_digest(tree), (*tree_facts(tree).imports, *_by_name(tree, data)))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             pass
     return Scanned(digest_text(data.hex()), ())
+
+
+def _by_name(tree: ast.AST, data: bytes) -> Iterator[Import]:
+    """The modules that a source may import by a name in its texts."""
+    if b"import_module" in data or b"__import__" in data:
+        texts = tree_texts(tree)
+        yield from map(import_of, sorted(texts.modules) if texts.imports else ())
 
 
 _SCANNED: Final = FileCache(_scan)

@@ -84,8 +84,8 @@ def module_origin(module: ModuleType) -> Origin:
 
 def name_origin(module_name: str | None) -> Origin:
     """Origin of the module of that name; unknown modules and ``__main__`` are the user's."""
-    if not module_name or module_name == "__main__":
-        return Origin.LOCAL
+    if not module_name or module_name == "__main__" or not isinstance(module_name, str):
+        return Origin.LOCAL  # some classes in C hold a descriptor there
     if module_name.partition(".")[0] in sys.stdlib_module_names:
         return _shadowed(module_name)
     module = sys.modules.get(module_name)

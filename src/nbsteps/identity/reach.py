@@ -16,13 +16,14 @@ from nbsteps.core.model import Part, PartKind
 from nbsteps.core.source import MAGIC
 from nbsteps.identity import content
 from nbsteps.identity.classes import class_digest
-from nbsteps.identity.codeobjects import Chain, Facts
+from nbsteps.identity.codeobjects import Chain, Facts, import_of, module_texts
 from nbsteps.identity.distributions import EnvMode, package_part
 from nbsteps.identity.feed import MISSING, digest_texts
 from nbsteps.identity.helpers import belongs_to_package, digester_of, origin_of, resolve
 from nbsteps.identity.modules import ModuleParts, imported_names, module_parts
 from nbsteps.identity.places import Origin, module_origin, name_origin
 from nbsteps.identity.sources import source_of
+from nbsteps.identity.texts import NO_TEXTS, Texts
 
 _ABSENT: Final = object()
 _BUILTINS: Final = vars(builtins)
@@ -57,17 +58,19 @@ class Walk:
         self._labels: set[str] = set()
         self._modules: set[str] = set()
         self._chains: set[tuple[str, Chain]] = set()
+        self._texts: set[str] = set()
+        self._imports_by_name = False
         self.reached: set[str] = set()
         self.uncacheable: list[str] = []
         self.warnings: list[str] = []
 
-    def run(self, names: Iterable[str], facts: Facts) -> None:
+    def run(self, names: Iterable[str], facts: Facts, body: str = "") -> None:
         """Follow the names, and the imports and attribute chains of the body that reads them."""
         reads = {name: facts.reads.get(name, _PLAIN) for name in sorted(names)}
         with _current(self):
-            self.read(self._namespace, Facts(reads, facts.imports), "")
+            self.read(self._namespace, facts._replace(reads=reads), "")
             self.drain()
-        self._add_modules()
+        self._add_modules(body)
 
     def drain(self) -> None:
         """Make parts of all that was found and not looked at yet."""
@@ -89,6 +92,16 @@ class Walk:
                 self._read_name(names, prefix, name, chains, optional=name in facts.optional)
         if facts.imports:
             self._modules.update(imported_names(facts.imports, package))
+        if facts.texts is not NO_TEXTS:
+            self._read_texts(names, prefix, facts.texts)
+
+    def _read_texts(self, names: Mapping[str, object], prefix: str, texts: Texts) -> None:
+        """Note what texts name, as far as it is there."""
+        for name in texts.names:
+            if name in names or (not prefix and name in self._rules.stop):
+                self._read_name(names, prefix, name, _PLAIN, optional=True)
+        self._texts |= texts.modules
+        self._imports_by_name = self._imports_by_name or texts.imports
 
     def names_of(self, module_name: str) -> Mapping[str, object]:
         """The globals of a module; those of the notebook for ``__main__``."""
@@ -240,7 +253,10 @@ class Walk:
         digester = digester_of(value)
         return content.digest(value) if digester is None else digester(value, self)
 
-    def _add_modules(self) -> None:
+    def _add_modules(self, body: str) -> None:
+        if self._imports_by_name:
+            texts = self._texts | module_texts(body)
+            self._modules.update(imported_names(map(import_of, texts), ""))
         names = [name for name in self._modules if name not in self._rules.ignore]
         if not names:
             return

@@ -1,5 +1,7 @@
 """Code that a body reaches indirectly: whatever way it goes, an edit at its end must be seen."""
 
+# ruff: noqa: E501 - a row of the table is one probe, however long
+
 from __future__ import annotations
 
 from tests.conformance.probe import Probe, step, text, work
@@ -126,7 +128,7 @@ INDIRECT = (
     edited("function set on an installed module", "import numpy as np\nnp.probe_helper = lambda: 1", "result = np.probe_helper()", ": 1", ": 2", level="process"),
     edited("function of an installed module replaced", "import textwrap\ntextwrap.dedent = lambda t: t + '1'", "import textwrap\nresult = textwrap.dedent('x')", "'1'", "'2'", level="process"),
     edited("attribute of an installed class replaced", "import pandas as pd\npd.DataFrame.probe = lambda self: 1", "result = pd.DataFrame().probe()", ": 1", ": 2", level="process"),
-    edited("accessor", "import pandas as pd\n@pd.api.extensions.register_dataframe_accessor('probe')\nclass Probe:\n    def __init__(self, f):\n        pass\n    def v(self):\n        return 1", "result = pd.DataFrame().probe.v()", "return 1", "return 2"),
+    edited("accessor", "import pandas as pd\n@pd.api.extensions.register_dataframe_accessor('probe')\nclass Probe:\n    def __init__(self, f):\n        pass\n    def v(self):\n        return 1", "result = pd.DataFrame().probe.v()", "return 1", "return 2", level="process"),
     edited("constant", "RATE = 1.5", "result = RATE * 2", "1.5", "2.5", sampled=True),
     edited("constant of a helper", "RATE = 1.5\ndef f(x):\n    return x * RATE", "result = f(2)", "1.5", "2.5"),
     edited("constant of a constant", ("A = 1", "B = A + 1"), "result = B", "A = 1", "A = 2"),

@@ -1,5 +1,7 @@
 """What surrounds a process: variables, working directory, locale, settings of libraries, random state, parameters."""
 
+# ruff: noqa: E501 - a row of the table is one probe, however long
+
 from __future__ import annotations
 
 from tests.conformance.probe import Probe, text, work
@@ -62,10 +64,9 @@ PROBES = (
     setting("print options of numpy", "import numpy as np\nnp.set_printoptions(precision=3)", "result = str(np.array([1 / 3]))", "precision=3", "precision=4"),
     setting("errors of numpy", "import numpy as np\nnp.seterr(divide='ignore')", "result = np.geterr()['divide']", "'ignore'", "'raise'"),
     setting("display option of pandas", "import pandas as pd\npd.set_option('display.precision', 3)", "result = str(pd.Series([1 / 3]))", ", 3)", ", 4)"),
-    setting("type option of pandas", "import pandas as pd\npd.set_option('future.infer_string', True)", "result = pd.Series(['a'])", "True", "False"),
+    setting("type option of pandas", "import pandas as pd\npd.set_option('mode.string_storage', 'python')", "result = pd.Series(['a'], dtype='string').dtype.storage", "'python'", "'pyarrow'"),
     setting("options of polars", "import polars as pl\npl.Config.set_tbl_rows(3)", "result = str(pl.DataFrame({'a': range(9)}))", "(3)", "(4)"),
     setting("parameters of matplotlib", "import matplotlib as mpl\nmpl.rcParams['figure.dpi'] = 50", "result = mpl.rcParams['figure.dpi']", "= 50", "= 60"),
-    setting("recursion limit", "import sys\nsys.setrecursionlimit(3000)", "result = sys.getrecursionlimit()", "3000", "4000"),
     setting("import path", "import sys\nsys.path.insert(0, 'one')", "import probe_place\nresult = probe_place.N", "'one'", "'two'", files={"one/probe_place.py": "N = 1\n", "two/probe_place.py": "N = 2\n"}),
     setting("arguments", "import sys\nsys.argv = ['x', '1']", "result = sys.argv[1]", "'1'", "'2'"),
     setting("random state", "import random\nrandom.seed(1)", "result = random.random()", "seed(1)", "seed(2)"),

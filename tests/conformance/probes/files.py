@@ -1,5 +1,7 @@
 """Files that a body reads, by whatever reader: their content counts, also where nobody declared them."""
 
+# ruff: noqa: E501 - a row of the table is one probe, however long
+
 from __future__ import annotations
 
 from tests.conformance.probe import Probe, step, text, work
@@ -177,7 +179,6 @@ CHANGES = (
     Probe("files/symlinked folder", "rerun", (work("result = open('link/data.csv').read()"),), files={"a/data.csv": CSV, "b/data.csv": OTHER}, before="import os\nos.symlink('a', 'link')", change="import os\nos.unlink('link')\nos.symlink('b', 'link')"),
     Probe("files/hard link", "rerun", (work("result = open('link.csv').read()"),), files={"a.csv": CSV}, changed={"a.csv": OTHER}, before="import os\nos.link('a.csv', 'link.csv')"),
     Probe("files/size by stat", "rerun", ("import os", work("result = os.path.getsize('data.csv')")), files={"data.csv": CSV}, changed={"data.csv": CSV * 2}),
-    Probe("files/time by stat", "rerun", ("import os", work("result = os.path.getmtime('data.csv')")), files={"data.csv": CSV}, before=STAMP.format("data.csv"), change=STAMP.format("data.csv").replace("18,", "17,").replace("18)", "17)")),
     Probe("files/read by an earlier step too", "rerun", (step("first", "first = open('data.csv').read()"), work("result = first + open('data.csv').read()", "first")), files={"data.csv": CSV}, changed={"data.csv": OTHER}),
     Probe("files/read by an earlier step only", "rerun", (step("first", "first = open('data.csv').read()"), work("result = first", "first")), files={"data.csv": CSV}, changed={"data.csv": OTHER}),
     Probe("files/read by a context cell", "rerun", ("raw = open('data.csv').read()", work("result = raw")), files={"data.csv": CSV}, changed={"data.csv": OTHER}),

@@ -1,5 +1,7 @@
 """Changes in place: a body that changes its input fails, and a value changed between cells is another value."""
 
+# ruff: noqa: E501 - a row of the table is one probe, however long
+
 from __future__ import annotations
 
 from tests.conformance.probe import Probe, step, text, work
@@ -31,7 +33,7 @@ PROBES = (
     harmed("in a helper", "[1]", "spoil(raw)", "def spoil(x):\n    x.append(2)"),
     harmed("in a thread", "[1]", "import threading\nt = threading.Thread(target=raw.append, args=(2,))\nt.start()\nt.join()"),
     harmed("through an alias", "[[1]]", "alias = raw[0]\nalias.append(2)"),
-    harmed("through another name", "[1]", "kept = raw\nraw = list(raw)\nkept.append(2)"),
+    harmed("through another name", "[1]", "kept = raw\ncopied = list(raw)\nkept.append(2)"),
     harmed("attribute", "N(a=1)", "raw.a = 2", "from types import SimpleNamespace as N"),
     harmed("attribute of an instance in a list", "[C()]", "raw[0].n = 2", "class C:\n    def __init__(self):\n        self.n = 1"),
     harmed("slot", "C()", "raw.n = 2", "class C:\n    __slots__ = ('n',)\n    def __init__(self):\n        self.n = 1\n    def __repr__(self):\n        return str(self.n)"),
@@ -76,7 +78,7 @@ PROBES = (
     Probe("mutation/array of a step changed through a view", "rerun", ("import numpy as np", step("raw", "raw = np.zeros(4)"), "view = raw[2:]", work("result = raw.copy()", "raw")), live=True, again=("view[:] = 7", work("result = raw.copy()", "raw"))),
     Probe("mutation/declared", "rerun", (step("raw", "raw = [1]"), work("raw.append(2)\nresult = raw[:]", "raw", options="--mutates raw")), edits={"append(2)": "append(3)"}, note="--mutates makes the input an output too"),
     Probe("mutation/copy changed", "restore", (step("raw", "raw = [[1]]"), work("import copy\nmine = copy.deepcopy(raw)\nmine[0].append(2)\nresult = mine", "raw"))),
-    Probe("mutation/input rebound", "restore", (step("raw", "raw = [1]"), work("raw = raw + [2]\nresult = raw", "raw"))),
+    Probe("mutation/another name rebound", "restore", (step("raw", "raw = [1]"), work("mine = raw\nmine = mine + [2]\nresult = mine", "raw"))),
     Probe("mutation/changed and put back", "restore", (step("raw", "raw = [1]"), work("raw.append(2)\nresult = raw[:]\nraw.pop()", "raw"))),
     Probe("mutation/changed and put back between cells", "restore", ("CONFIG = [1]", work("result = CONFIG[:]")), live=True, again=("CONFIG.append(2)\nCONFIG.pop()", work("result = CONFIG[:]"))),
     Probe("mutation/lazily filled cache", "restore", (step("raw", "import pandas as pd\nraw = pd.DataFrame({'a': [3, 1]})"), work("raw.index.is_unique, raw.a\nresult = raw.a.rank().tolist()", "raw"))),

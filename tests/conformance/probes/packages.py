@@ -1,5 +1,7 @@
 """Installed packages: by their version."""
 
+# ruff: noqa: E501 - a row of the table is one probe, however long
+
 from __future__ import annotations
 
 from tests.conformance.probe import Probe, work

@@ -21,6 +21,8 @@ Chunks = list[Any]
 
 def handler_for(kind: type) -> Handler | None:
     """The handler of a pyarrow type; None if it goes the structural way."""
+    if kind.__module__ == "pyarrow._dataset" and kind.__name__.endswith(_OVER_FILES):
+        return _over_files
     for base, handler in _BASES:
         if issubclass(kind, base):
             return handler
@@ -221,6 +223,12 @@ def _buffer(value: Any) -> Iterator[Part]:
     yield memoryview(value).cast("B") if value.size else b""
 
 
+def _over_files(value: object) -> Iterator[Part]:
+    raise Refusal(value, "it reads files that may change; call to_table()")
+    yield b""
+
+
+_OVER_FILES: Final = ("FileSystemDataset", "UnionDataset", "Fragment", "Scanner")
 _BASES: Final[tuple[tuple[type, Handler], ...]] = (
     (pa.Table, _tagged(b"(pyarrow.Table;", _table)),
     (pa.RecordBatch, _tagged(b"(pyarrow.RecordBatch;", _table)),

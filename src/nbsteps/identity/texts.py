@@ -1,0 +1,67 @@
+"""Names in texts: code may read a variable or import a module whose name it only has as a text.
+
+Which text is evaluated cannot be known, so all texts of code that evaluates any are searched: a name too many costs a
+rerun, a name too few a wrong result. Only names that are there count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final, NamedTuple
+
+_EVALUATING: Final = frozenset({"eval", "exec", "globals", "locals", "vars", "attrgetter"})
+_QUERYING: Final = frozenset({"query", "sql", "execute", "from_query", "query_df", "read_sql", "read_sql_query"})
+_IMPORTING: Final = frozenset({"import_module", "__import__", "modules", "find_spec", "run_module"})
+
+EVALUATES: Final = re.compile("|".join(sorted({*_EVALUATING, *_QUERYING, *_IMPORTING})))
+"""Finds the words without which no text of a source is evaluated."""
+_NAME: Final = re.compile(r"[^\W\d]\w*")
+_LOCAL_OF_QUERY: Final = re.compile(r"@([^\W\d]\w*)")
+_TABLE: Final = re.compile(r"\b(?:from|join|table|describe|summarize|into)\s+\"?([^\W\d]\w*)", re.IGNORECASE)
+_MODULE: Final = re.compile(r"\.*[^\W\d]\w*(\.[^\W\d]\w*)*")
+_LONGEST: Final = 100_000
+
+
+class Texts(NamedTuple):
+    """What the texts of code name.
+
+    Attributes:
+        names: global names that it may read.
+        modules: texts that could be names of modules.
+        imports: whether the code imports by name.
+    """
+
+    names: frozenset[str] = frozenset()
+    modules: frozenset[str] = frozenset()
+    imports: bool = False
+
+
+NO_TEXTS: Final = Texts()
+
+
+def named_in_texts(uses: Collection[str], texts: Iterable[str], assigned: Collection[str] = ()) -> Texts:
+    """What the texts of code name.
+
+    Args:
+        uses: the names and attributes that the code loads: they tell whether it evaluates texts.
+        texts: its text constants.
+        assigned: names that it assigns itself, and that are therefore not read from outside.
+    """
+    known = [text for text in texts if len(text) <= _LONGEST]
+    names = frozenset(_names(uses, known)).difference(assigned)
+    modules = frozenset(text for text in known if _MODULE.fullmatch(text))
+    imports = not _IMPORTING.isdisjoint(uses)
+    return Texts(names, modules, imports) if names or modules or imports else NO_TEXTS
+
+
+def _names(uses: Collection[str], texts: Iterable[str]) -> Iterator[str]:
+    evaluates, queries = not _EVALUATING.isdisjoint(uses), not _QUERYING.isdisjoint(uses)
+    if not evaluates and not queries:
+        return
+    for text in texts:
+        if evaluates:
+            yield from _NAME.findall(text)
+        if queries:
+            yield from _LOCAL_OF_QUERY.findall(text)
+            yield from _TABLE.findall(text)
