@@ -81,8 +81,8 @@ def plan(
     A kernel is started and the needed context cells are executed, since keys depend on their values; steps never are.
 
     Returns:
-        Columns step, cell, decision (``run``, ``may run``, ``restore``, ``context``, ``skip``), reason, reasons,
-        duration (Timedelta of the last time; NA if unknown).
+        Columns step (NA for a context cell), cell, decision (``run``, ``may run``, ``restore``, ``context``,
+        ``skip``), reason: text; reasons: lists of texts; duration: Timedelta of the last time, NA if unknown.
     """
     import pandas as pd  # noqa: PLC0415 - keeps import nbsteps fast
 
@@ -92,7 +92,8 @@ def plan(
     rows = launch.inquire("plan", request)["steps"]
     frame = pd.DataFrame(rows, columns=["step", "cell", "decision", "reason", "reasons", "duration_s"])
     frame["duration_s"] = pd.to_timedelta(frame["duration_s"].astype("Float64"), unit="s")
-    return frame.rename(columns={"duration_s": "duration"})
+    texts = dict.fromkeys(("step", "cell", "decision", "reason"), "string")
+    return frame.rename(columns={"duration_s": "duration"}).astype(texts)
 
 
 def why(step: str, path: AnyPath | None = None) -> str:

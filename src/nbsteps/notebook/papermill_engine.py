@@ -122,6 +122,8 @@ def _execute(client: NbstepsClient, path: Path, early: EarlyKernel | None) -> No
         client.execute()
     finally:
         early.at_once = client.shutdown_kernel == "immediate"
+        if client.kc is not None:
+            client.kc.stop_channels()
 
 
 def notebook_cells(nb: Any) -> dict[int, Cell]:
