@@ -91,7 +91,7 @@ def plan(
     request = launch.Request(Path(path), dict(params or {}), None, tuple(steps), force=force, kernel=kernel)
     rows = launch.inquire("plan", request)["steps"]
     frame = pd.DataFrame(rows, columns=["step", "cell", "decision", "reason", "reasons", "duration_s"])
-    frame["duration_s"] = pd.to_timedelta(frame["duration_s"].astype("Float64"), unit="s")
+    frame["duration_s"] = pd.to_timedelta(frame["duration_s"].astype("Float64"), unit="s").astype("timedelta64[us]")
     texts = dict.fromkeys(("step", "cell", "decision", "reason"), "string")
     return frame.rename(columns={"duration_s": "duration"}).astype(texts)
 
