@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 MERGE_RECORDS: Final = 2000
 """Unfolded records from which the end of a run folds them."""
+_FEW: Final = 200
+"""Unfolded records that a process may leave behind without any result among them."""
 _JOURNALS: Final = 16
 """Journals from which whoever closes folds them, also where it has no result of its own: each costs a reader a file."""
 _AGAIN: Final = 60.0
@@ -298,7 +300,7 @@ class Ledger:
         folded = False
         with self.lock:
             self._flush()
-            if self._substance or len(segments(self.home.journals)) > _JOURNALS:
+            if self._substance or self._journal.unfolded > _FEW or len(segments(self.home.journals)) > _JOURNALS:
                 folded = not self.degraded and self.fold(timeout=_SHORT, retiring=True)
             try:
                 if folded or self.degraded:
