@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,54 +18,49 @@ _FRAME_BYTES = 400
 
 
 def rows(bench: Bench) -> list[Row]:
-    sizes, steps = bench.sizes, bench.sizes.steps
-    per_step = 1000 / steps
-    cold_peer, warm_peer = _hamilton(bench)
-    folders = iter(range(1_000_000))
+    cold, warm = _hamilton(bench)
+    return [*_warm(bench, f"Hamilton {warm}"), *_linear(bench), *_cold(bench, f"Hamilton {cold}")]
 
-    def cold(work: Any) -> float:
-        return per_step * fresh(work, folder=bench.folder / f"cold{next(folders)}", steps=steps)["seconds"]
 
-    made = in_turn(
-        max(2, sizes.repetitions // 2),
-        ours=lambda: cold(ours),
-        joblib=lambda: cold(joblib),
-        floor=lambda: cold(floor),
-    )
+def _warm(bench: Bench, published: str) -> list[Row]:
+    steps, whole = bench.sizes.steps, list[float]()
     for work in (ours, joblib):
         fresh(work, folder=bench.folder / work.__name__, steps=steps)
-    whole: list[float] = []
 
-    def warm() -> float:
+    def again() -> float:
         found = fresh(ours, folder=bench.folder / "ours", steps=steps)
         assert found["executed"] == 0
-        whole.append(per_step * (found["seconds"] + found["close"]))
-        return per_step * found["seconds"]
+        whole.append(1000 / steps * (found["seconds"] + found["close"]))
+        return 1000 / steps * found["seconds"]
 
-    kept = in_turn(
-        sizes.repetitions,
-        ours=warm,
-        joblib=lambda: per_step * fresh(joblib, folder=bench.folder / "joblib", steps=steps)["seconds"],
+    found = in_turn(
+        bench.sizes.repetitions,
+        ours=again,
+        joblib=lambda: 1000 / steps * fresh(joblib, folder=bench.folder / "joblib", steps=steps)["seconds"],
     )
-    what = f"chain of {steps} steps, a step"
-    closed = statistics.median(whole)
+    what, peer = f"warm chain of {steps} steps, a step", found["joblib"]
     return [
-        Row(
-            f"warm {what}",
-            kept["ours"],
-            "ms",
-            "joblib.Memory",
-            kept["joblib"],
-            0.1,
-            1.0,
-            published=f"Hamilton {warm_peer}",
-        ),
-        Row(f"warm {what}, store closed too", closed, "ms", "joblib.Memory", kept["joblib"]),
-        *_linear(bench),
-        Row(
-            f"cold {what}", made["ours"], "ms", "joblib.Memory", made["joblib"], 1.0, published=f"Hamilton {cold_peer}"
-        ),
-        Row(f"cold {what}", made["ours"], "ms", "2 x append + fdatasync", made["floor"]),
+        Row(what, found["ours"], "ms", "joblib.Memory", peer, 0.1, 1.0, published=published),
+        Row(f"{what}, store closed too", statistics.median(whole), "ms", "joblib.Memory", peer),
+    ]
+
+
+def _cold(bench: Bench, published: str) -> list[Row]:
+    steps, folders = bench.sizes.steps, itertools.count()
+
+    def once(work: Callable[[str, int], dict[str, float]]) -> float:
+        return 1000 / steps * fresh(work, folder=bench.folder / f"cold{next(folders)}", steps=steps)["seconds"]
+
+    found = in_turn(
+        max(3, bench.sizes.repetitions // 2),
+        ours=lambda: once(ours),
+        joblib=lambda: once(joblib),
+        floor=lambda: once(floor),
+    )
+    what, mine = f"cold chain of {steps} steps, a step", found["ours"]
+    return [
+        Row(what, mine, "ms", "joblib.Memory", found["joblib"], 1.0, published=published),
+        Row(what, mine, "ms", "2 x append + fdatasync", found["floor"]),
     ]
 
 
