@@ -159,7 +159,7 @@ def test_history_is_newest_first_and_can_be_filtered(project):
     assert set(steps.step) == {"load", "total", "broken"}
     assert set(nbsteps.attempts(step="total").step) == {"total"}
     events = nbsteps.events(run_id=second.run.run_id)
-    assert len(events) == len(set(zip(events.at, events.event, events.step.fillna(""), strict=True)))
+    assert len(events) == len(set(zip(events["at"], events.event, events.step.fillna(""), strict=True)))
     assert set(events.step.dropna()) >= {"load", "total"}
 
 

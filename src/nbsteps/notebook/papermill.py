@@ -31,6 +31,7 @@ def execute(document: Document, output: Path, wishes: Wishes, kernel_name: str) 
             output,
             parameters=dict(wishes.parameters),
             engine_name="nbsteps",
+            language=document.language,
             kernel_name=kernel_name,
             progress_bar=False,
             cwd=document.path.parent,

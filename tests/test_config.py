@@ -1,0 +1,65 @@
+"""Settings, and where a project and its store are."""
+
+from __future__ import annotations
+
+import pytest
+
+from nbsteps.config import Config, load_config, parse_config, project_root, store_folder
+from nbsteps.core.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({}, Config()),
+        ({"env": "exact"}, Config(env="exact")),
+        ({"mutation": "off", "table_limit": 0}, Config(mutation="off", table_limit=0)),
+        ({"inline_limit": 1}, Config(inline_limit=1)),
+    ],
+)
+def test_settings(table, expected):
+    assert parse_config(table) == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "message", "mend"),
+    [
+        ({"envs": "off"}, "unknown setting 'envs'", "known settings: env, inline_limit, mutation, table_limit"),
+        ({"env": "major"}, "setting 'env' in .* is 'major'", "choose one of: exact, minor, off"),
+        ({"env": 1}, "setting 'env' in .* is 1", "give a text"),
+        ({"table_limit": "8 MB"}, "setting 'table_limit' in .* is '8 MB'", "give a whole number"),
+        ({"table_limit": True}, "setting 'table_limit' in .* is True", "give a whole number"),
+    ],
+)
+def test_bad_settings(table, message, mend):
+    with pytest.raises(UsageError, match=message) as caught:
+        parse_config(table)
+    assert caught.value.problem.hint == mend
+
+
+def test_the_nearest_marker_makes_the_project(tmp_path):
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text("[tool.nbsteps]\nenv = 'off'\n")
+    assert project_root(deep) == tmp_path
+    assert store_folder(deep) == tmp_path / ".nbsteps"
+    assert load_config(deep).env == "off"
+    (tmp_path / "a" / ".git").mkdir()
+    assert project_root(deep) == tmp_path / "a"
+    assert load_config(deep) == Config()
+    (deep / ".nbsteps").mkdir()
+    assert store_folder(deep) == deep / ".nbsteps"
+
+
+def test_the_environment_names_the_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("NBSTEPS_STORE", str(tmp_path / "elsewhere"))
+    assert store_folder(tmp_path) == tmp_path / "elsewhere"
+    monkeypatch.setenv("NBSTEPS_STORE", str(tmp_path / "elsewhere" / "store.duckdb"))
+    assert store_folder(tmp_path) == tmp_path / "elsewhere"
+
+
+@pytest.mark.parametrize("text", [b"[tool.nbsteps", b"\xff\xfe"])
+def test_a_file_that_does_not_parse(tmp_path, text):
+    (tmp_path / "pyproject.toml").write_bytes(text)
+    with pytest.raises(UsageError, match=r"pyproject\.toml does not parse"):
+        load_config(tmp_path)
