@@ -39,7 +39,7 @@ class NotebookCells:
         key = cell.id or _step_name(cell.source) or cell.source
         before = self._executed.get(key)
         self._executed[key] = _Seen(cell, at)
-        if before is None or before.cell.source != cell.source:
+        if before is None or before.cell.source != cell.source or before.at < self._saved_at:
             self._stale = self._stale or bool(cell.id) or cell.source not in self._sources
 
     def merged(self) -> tuple[Cell, ...]:

@@ -149,7 +149,8 @@ class Kernel:
 
     def _adopt_history(self, session: Session) -> None:
         """Cells that were executed before the extension was loaded."""
-        executed = self.shell.user_ns.get("In") or []
+        # As typed: the list In holds what IPython made of it, which is not the text of the saved cell.
+        executed: list[str] = getattr(self.shell.history_manager, "input_hist_raw", [])
         for number, source in enumerate(executed):
             cell = Cell(f"In [{number}]", source)
             if split_cell(source) is None and _says_something(cell) and self._took_effect(cell):

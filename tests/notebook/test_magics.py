@@ -1,0 +1,104 @@
+"""What ``%%step`` publishes and raises, in a shell in this process."""
+
+from __future__ import annotations
+
+import pytest
+
+from nbsteps.core.events import StepSucceeded, Warned
+from nbsteps.core.model import StepRun
+from nbsteps.core.states import StepState
+from nbsteps.notebook import kernel as module
+from nbsteps.notebook.connection import connect, disconnect
+from nbsteps.notebook.notes import Remarks, note
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, shell):
+    """Executes a cell; returns what it displayed and its error."""
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "find_notebook", lambda _shell: None)
+    monkeypatch.setattr(module, "started_by_papermill", lambda: False)
+    connect(shell)
+    published = []
+    monkeypatch.setattr(
+        shell.display_pub, "publish", lambda data, metadata=None, **_: published.append((data, metadata))
+    )
+
+    def execute(source):
+        published.clear()
+        result = shell.run_cell(source, store_history=True)
+        return list(published), result.error_in_exec
+
+    yield execute
+    disconnect(shell)
+
+
+def note_of(published):
+    (found,) = [metadata["nbsteps"] for _, metadata in published if metadata and "nbsteps" in metadata]
+    return found
+
+
+def test_a_note_says_what_happened_for_people_and_tools(run):
+    published, error = run("%%step a\na = 1")
+    assert error is None
+    (data, metadata) = published[-1]
+    assert data["text/plain"].startswith("ran a in ")
+    assert "never ran" in data["text/html"]
+    state = metadata["nbsteps"]
+    assert list(state) == ["step", "state", "reason", "reasons", "attempts", "duration_s", "remarks"]
+    assert (state["step"], state["state"], state["reasons"], state["attempts"]) == ("a", "succeeded", ["never ran"], 1)
+    published, _ = run("%%step a\na = 1")
+    assert (note_of(published)["state"], published[0][0]["text/plain"].startswith("restored a from ")) == (
+        "cached",
+        True,
+    )
+
+
+def test_a_note_is_text_not_markup(run, shell):
+    note("<b>&", StepRun("a", StepState.SUCCEEDED, ""), ["<script>"])
+    published, error = run("%%step a --out b\nb = 1\nraise ValueError('<img>')")
+    assert isinstance(error, ValueError)
+    assert "&lt;img&gt;" in published[0][0]["text/html"]
+    assert "<img>" in published[0][0]["text/plain"]
+
+
+def test_a_failed_step_says_so_in_its_note_and_raises_the_users_error(run):
+    published, error = run("%%step a\na = 1 / 0")
+    assert isinstance(error, ZeroDivisionError)
+    assert (note_of(published)["state"], note_of(published)["attempts"]) == ("failed", 1)
+
+
+def test_bad_lines_raise_a_message_without_a_traceback(run, console):
+    published, error = run("%%step 1a\na = 1")
+    assert published == []
+    assert error._render_traceback_() == [f"ProblemsError: {error}"]
+    assert "magics.py" not in console.out
+
+
+def test_an_input_that_is_nowhere_names_the_steps_to_run(run):
+    run("%%step a\nx = 1")
+    run("del x")
+    run("%%step b\ny = x")
+    run("%pipeline clear")
+    run("del x, y")
+    _, error = run("%%step b\ny = x + 1")
+    assert "input x is not in the kernel, and step a, which writes it, is not fresh" in str(error)
+    assert "%pipeline run b" in str(error)
+
+
+def test_remarks_are_kept_once_in_order():
+    said = Remarks()
+    said.emit(Warned(0.0, "r", "a", "careful", "mend"))
+    said.emit(Warned(0.0, "r", "a", "careful", "mend"))
+    said.add("plain")
+    assert said.lines == ["careful (mend)", "plain"]
+    assert StepSucceeded.__match_args__[-1] == "uncacheable"
+
+
+def test_uncacheable_outputs_are_remarked(run):
+    run("import threading")
+    published, _ = run("%%step a\nlock = threading.Lock()")
+    (remark,) = note_of(published)["remarks"]
+    assert remark.startswith("not cached: lock: ")
+    assert remark in published[-1][0]["text/plain"]
