@@ -6,13 +6,14 @@ Only digests are kept, never values.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, KeysView, Mapping
 from contextlib import contextmanager
 from functools import cache
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.feed import digest_texts
@@ -42,8 +43,16 @@ _OF_SESSION: Final = frozenset(
         *("MPLBACKEND", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "PAGER", "GIT_PAGER", "LS_COLORS", "TMPDIR"),
     }
 )
+_SHELL_VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _SESSION_PREFIXES: Final = ("JPY_", "JUPYTER", "SSH_", "XDG_", "DBUS_", "VSCODE_", "PYDEVD_", "KERNEL_", "NBSTEPS_")
-_PASSED_THROUGH: Final = frozenset({__file__, os.getenv.__code__.co_filename, Mapping.get.__code__.co_filename})
+_PASSED_THROUGH: Final = frozenset(
+    {
+        __file__,
+        os.getenv.__code__.co_filename,
+        os.path.expandvars.__code__.co_filename,
+        Mapping.get.__code__.co_filename,
+    }
+)
 """Files whose frames stand between ``os.environ`` and whoever reads it."""
 
 
@@ -77,7 +86,8 @@ def _part(name: str, value: str | None) -> Part:
 def _whole() -> str:
     """Digest of all variables but those that say which session this is."""
     texts: list[str] = []
-    for name, value in sorted(dict(os.environ).items()):
+    known = {name: _Base.__getitem__(os.environ, name) for name in _Base.__iter__(os.environ)}  # not a body's read
+    for name, value in sorted(known.items()):
         if name not in _OF_SESSION and not name.startswith(_SESSION_PREFIXES):
             texts += (name, value)
     return digest_texts("environment", *texts)
@@ -117,27 +127,26 @@ class _ObservedEnviron(_Base):
             value: str | None = super().__getitem__(key)
         except KeyError:
             value = None
-        if isinstance(key, str):
-            _tell_read(key, value)
+        if isinstance(key, (str, bytes)):  # os.environb is of this class, too
+            _tell_read(os.fsdecode(key), None if value is None else os.fsdecode(value))
         return super().__getitem__(key) if value is None else value
 
     def __setitem__(self, key: str, value: str) -> None:
         super().__setitem__(key, value)
         for observer in _observers():
-            observer.writes(key)
+            observer.writes(os.fsdecode(key))
 
     def __delitem__(self, key: str) -> None:
         super().__delitem__(key)
         for observer in _observers():
-            observer.writes(key)
+            observer.writes(os.fsdecode(key))
 
     def keys(self) -> KeysView[str]:
-        frame = _reader()
-        _copying.place = None if frame is None else (id(frame), frame.f_lasti)
+        _tell_whole()
         return super().keys()
 
     def __iter__(self) -> Iterator[str]:
-        _tell_read(WHOLE, None)
+        _tell_whole()
         return super().__iter__()
 
 
@@ -158,7 +167,7 @@ _copying: Final = _Copying()
 def _tell_read(name: str, value: str | None) -> None:
     """Tell the observers of a read by the user's code; packages and the interpreter read for themselves.
 
-    Copying the whole environment, as for a child process, is no read of any one variable.
+    A copy is one read of the whole environment: what is asked of it later cannot be seen.
     """
     frame = _reader()
     if frame is None or file_origin(frame.f_code.co_filename) is not Origin.LOCAL:
@@ -170,11 +179,33 @@ def _tell_read(name: str, value: str | None) -> None:
         observer.reads(name, value)
 
 
+def _tell_whole() -> None:
+    """Tell of a copy or a loop: the variables that the same instruction goes on to read are not told of one by one."""
+    _tell_read(WHOLE, None)
+    frame = _reader()
+    _copying.place = None if frame is None else (id(frame), frame.f_lasti)
+
+
 def _reader() -> FrameType | None:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the cheapest way to the caller
     while frame is not None and frame.f_code.co_filename in _PASSED_THROUGH:
         frame = frame.f_back
     return frame
+
+
+_ENVIRONS: Final[tuple[Any, ...]] = (os.environ, *([os.environb] if os.supports_bytes_environ else []))
+
+
+def note_variables(names: Iterable[str]) -> None:
+    """Announce that variables are about to be read by something that does not go through ``os.environ``."""
+    for name in names:
+        for observer in _observers():
+            observer.reads(name, os.environ.get(name))
+
+
+def shell_variables(text: str) -> frozenset[str]:
+    """Names that a shell would look up in its environment."""
+    return frozenset(_SHELL_VARIABLE.findall(text))
 
 
 @contextmanager
@@ -183,11 +214,13 @@ def observe_env() -> Iterator[EnvObserver]:
     observer = EnvObserver()
     with _lock:
         _active.append(observer)
-        os.environ.__class__ = _ObservedEnviron
+        for each in _ENVIRONS:
+            each.__class__ = _ObservedEnviron
     try:
         yield observer
     finally:
         with _lock:
             _active.remove(observer)
             if not _active:
-                os.environ.__class__ = _Base
+                for each in _ENVIRONS:
+                    each.__class__ = _Base

@@ -23,6 +23,7 @@ UNREADABLE: Final = digest_texts("unreadable")
 """Digest of a file that is there and cannot be read."""
 RACY_NS: Final = 2_000_000_000
 _CHUNK: Final = 1 << 20
+_STAT: Final = os.stat  # bodies' questions are listened to under this name
 _T = TypeVar("_T")
 
 
@@ -51,7 +52,7 @@ class FileState(NamedTuple):
 def file_state(path: str | os.PathLike[str]) -> FileState | None:
     """State of a file or folder; None where there is none that can be looked at."""
     try:
-        status = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat, once for every file and step
+        status = _STAT(path)  # a third of the time of Path.stat, once for every file and step
     except (OSError, ValueError):
         return None
     return FileState(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.feed import MISSING
-from nbsteps.identity.filehash import ABSENT, UNREADABLE, file_digest, file_state, same_as_detail
-from nbsteps.identity.observed import ReadObserver, listing_digest, note_read, observe_reads
+from nbsteps.identity.filehash import ABSENT, UNREADABLE, file_digest
+from nbsteps.identity.observed import ReadObserver, note_read, observe_reads
+from nbsteps.identity.traces import is_same
 
 __all__ = ["ReadObserver", "changed", "declared_files", "note_read", "observe_reads"]
 
@@ -59,27 +59,4 @@ def _declared(name: str, path: str) -> Part:
 
 def changed(parts: Iterable[Part], folder: Path) -> tuple[str, ...]:
     """Names of observed files and folders whose content is no longer what the body read, or that came or went."""
-    return tuple(part.name for part in parts if part.kind is PartKind.FILE and not _same(part, folder))
-
-
-def _same(part: Part, folder: Path) -> bool:
-    path = os.path.join(folder, part.name)  # noqa: PTH118 - absolute names stay as they are
-    if part.name.endswith("/"):
-        return _same_listing(part, path)
-    state = file_state(path)
-    if state is None:
-        return part.digest == ABSENT
-    if same_as_detail(state, part.detail):
-        return True
-    try:
-        return file_digest(path) == part.digest
-    except OSError:
-        return part.digest == UNREADABLE
-
-
-def _same_listing(part: Part, path: str) -> bool:
-    try:
-        own = json.loads(part.detail or "{}").get("own", [])
-    except ValueError:
-        own = []
-    return listing_digest(path, own) == part.digest
+    return tuple(part.name for part in parts if part.kind is PartKind.FILE and not is_same(part, folder))

@@ -1,123 +1,37 @@
-"""Which files a body reads while it runs, as the interpreter's audit events tell it.
+"""Hears which files a body reads while it runs: from the interpreter's audit events, and from whoever announces them.
 
-Seen: whatever goes through Python's own ``open``, ``os.open``, ``sqlite3.connect``, and listings of folders. Not seen:
-readers in C (parquet, polars, duckdb), which their wrappers announce through :func:`note_read`; ``os.stat``.
+Seen: whatever goes through Python's own ``open``, ``os.open``, ``sqlite3.connect``; listings of folders; questions
+whether a file exists; the words of child processes' commands. Readers in C (parquet, polars, duckdb) announce
+themselves through :mod:`nbsteps.identity.readers`.
 """
 
 from __future__ import annotations
 
-import json
+import glob
 import os
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from nbsteps.core.model import Part, PartKind
-from nbsteps.identity.counted import Counting
-from nbsteps.identity.feed import digest_texts, digest_unordered
-from nbsteps.identity.filehash import ABSENT, OWN, FileState, file_state, stated
+from nbsteps.identity.asking import Asking
+from nbsteps.identity.children import variables_of, words_of
+from nbsteps.identity.environment import note_variables
+from nbsteps.identity.filehash import OWN
 from nbsteps.identity.places import Origin, file_origin
+from nbsteps.identity.traces import ReadObserver, unheard
 
-_UNSETTLED: Final = digest_texts("changed while it was read")
+__all__ = ["ReadObserver", "note_read", "note_write", "observe_reads"]
+
 _SOURCE_READERS: Final = ("linecache.py", "tokenize.py", "inspect.py", "traceback.py", "pkgutil.py")
 _DEEPEST: Final = 12
 
 _active: list[ReadObserver] = []
 _lock = threading.Lock()
 _hook_installed = False
-
-
-class ReadObserver:
-    """What one body read, wrote and listed; paths are absolute."""
-
-    def __init__(self, exclude: Iterable[str | os.PathLike[str]] = ()) -> None:
-        self._thread = threading.get_ident()
-        self._exclude = tuple(exclude)
-        self._read: dict[str, FileState | None] = {}
-        self._written: set[str] = set()
-        self._listed: dict[str, frozenset[str]] = {}
-
-    def reads(self, path: str) -> None:
-        """A file is about to be read: remember what it is like now."""
-        if path not in self._read and path not in self._written:
-            self._read[path] = file_state(path)
-
-    def writes(self, path: str) -> None:
-        """A file is about to be written, moved there or removed."""
-        self._written.add(path)
-
-    def lists(self, path: str) -> None:
-        """A folder is about to be listed."""
-        if path not in self._listed:
-            self._listed[path] = _names(path)
-
-    def parts(self, folder: Path, project_root: Path | None = None) -> tuple[Part, ...]:
-        """Parts for the data that the body read, with names relative to ``folder`` inside it or the project.
-
-        To be called right after the body: contents are digested as they are now, and a file that somebody else changed
-        since the body opened it gets a digest that no content has.
-        """
-        if not self._read and not self._listed:
-            return ()
-        roots = [folder] if project_root is None else [folder, project_root]
-        rule = Counting(roots, self._exclude)
-        found = [
-            _file_part(_relative(path, folder, roots), path, before)
-            for path, before in self._read.items()
-            if path not in self._written and rule.counts(path)
-        ]
-        for path, names in self._listed.items():
-            if rule.counts(os.path.join(path, "")):  # noqa: PTH118 - the folder itself, ending in a separator
-                found.append(self._folder_part(f"{_relative(path, folder, roots)}/", path, names))
-        return tuple(sorted(found, key=lambda part: part.name))
-
-    def _folder_part(self, name: str, path: str, names: frozenset[str]) -> Part:
-        """What the folder held when it was listed, apart from what the body put there itself."""
-        own = sorted(os.path.basename(each) for each in self._written if os.path.dirname(each) == path)  # noqa: PTH119, PTH120 - texts
-        return Part(PartKind.FILE, name, _listing(names.difference(own)), json.dumps({"own": own}) if own else "")
-
-    def _is_mine(self, thread: int) -> bool:
-        return self._thread == thread
-
-
-def _file_part(name: str, path: str, before: FileState | None) -> Part:
-    if file_state(path) != before:
-        return Part(PartKind.FILE, name, _UNSETTLED, "changed while it was read")
-    digest, detail = stated(path)
-    return Part(PartKind.FILE, name, digest if digest != ABSENT or before is None else _UNSETTLED, detail)
-
-
-def _relative(path: str, folder: Path, roots: Iterable[Path]) -> str:
-    base = str(folder.absolute())
-    inside = any(path.startswith(os.path.join(str(root.absolute()), "")) for root in roots)  # noqa: PTH118 - a prefix
-    return Path(os.path.relpath(path, base)).as_posix() if inside or path == base else path
-
-
-def _names(path: str) -> frozenset[str]:
-    """What a folder holds, without what notebooks and tools put beside the data."""
-    before, OWN.active = OWN.active, True
-    try:
-        entries = os.listdir(path)  # noqa: PTH208 - names only
-    except OSError:
-        return frozenset({"\0"})
-    finally:
-        OWN.active = before
-    return frozenset(
-        name for name in entries if not name.startswith((".", "__pycache__")) and not name.endswith(".ipynb")
-    )
-
-
-def _listing(names: Iterable[str]) -> str:
-    return digest_unordered("listing", names)
-
-
-def listing_digest(path: str, own: Collection[str]) -> str:
-    """Digest of what a folder holds now, apart from what the body put there itself."""
-    return _listing(_names(path).difference(own))
 
 
 @contextmanager
@@ -131,17 +45,71 @@ def observe_reads(exclude: Iterable[str | os.PathLike[str]] = ()) -> Iterator[Re
     _install()
     with _lock:
         _active.append(observer)
+        _ASKING.install()
     try:
         yield observer
     finally:
         with _lock:
             _active.remove(observer)
+            if not _active:
+                _ASKING.remove()
 
 
 def note_read(path: str | os.PathLike[str]) -> None:
-    """Announce that a file is about to be read by something that raises no audit event."""
-    if _active:
-        _deliver(ReadObserver.reads, path)
+    """Announce that files are about to be read by something that raises no audit event.
+
+    A folder stands for all that it holds, a pattern for what it matches; both are listed, so that a new file counts.
+    """
+    if not _active or OWN.active:
+        return
+    with _quietly():
+        for each, is_folder in _expanded(os.fsdecode(path)):
+            _deliver(ReadObserver.lists if is_folder else ReadObserver.reads, each)
+
+
+def note_write(path: str | os.PathLike[str]) -> None:
+    """Announce that a file is about to be written by something that raises no audit event."""
+    if _active and not OWN.active:
+        with _quietly():
+            _deliver(ReadObserver.writes, path)
+
+
+def is_observed() -> bool:
+    """Whether a body runs."""
+    return bool(_active)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What happens meanwhile is ours, not the body's; and no error of ours becomes the user's."""
+    try:
+        with unheard():
+            yield
+    except Exception:  # noqa: BLE001, S110 - an unheard-of argument must not break the user's call
+        pass
+
+
+def _expanded(path: str) -> Iterator[tuple[str, bool]]:
+    """Files and folders that a reader goes through which is given a path, each with whether it is a folder."""
+    if os.path.isdir(path):  # noqa: PTH112 - texts throughout
+        for folder, _, files in os.walk(path):
+            yield folder, True
+            yield from ((os.path.join(folder, name), False) for name in files)  # noqa: PTH118 - a text
+    elif glob.has_magic(path) and not os.path.exists(path):  # noqa: PTH110 - a text
+        yield from _matching(path)
+    else:
+        yield path, False
+
+
+def _matching(pattern: str) -> Iterator[tuple[str, bool]]:
+    pieces = Path(pattern).parts
+    first = next(at for at, piece in enumerate(pieces) if glob.has_magic(piece))
+    above = str(Path(*pieces[:first]))
+    folders = [above]
+    if first + 1 < len(pieces):  # a pattern for folders: any of them may come to match
+        folders += [folder for folder, _, _ in os.walk(above)]
+    yield from ((folder, True) for folder in folders)
+    yield from ((found, False) for found in glob.glob(pattern, recursive=True) if os.path.isfile(found))  # noqa: PTH113, PTH207 - texts
 
 
 def _install() -> None:
@@ -160,24 +128,25 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     handler = _HANDLERS.get(event)
     if handler is None or OWN.active:
         return
-    OWN.active = True
-    try:
+    with _quietly():
         handler(args)
-    except Exception:  # noqa: BLE001, S110 - an unheard-of argument must not break the user's call
-        pass
-    finally:
-        OWN.active = False
 
 
 def _deliver(note: Callable[[ReadObserver, str], None], path: Any) -> None:
     if isinstance(path, int) or path is None:
         return
-    absolute = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - any kind of path
+    given = os.fsdecode(path)
+    absolute = os.path.abspath(given)  # noqa: PTH100 - any kind of path
+    for observer in _observers():
+        note(observer, absolute)
+        if note is not ReadObserver.writes and not os.path.isabs(given):  # noqa: PTH117 - a text
+            observer.locates(absolute)
+
+
+def _observers() -> list[ReadObserver]:
     thread = threading.get_ident()
     observers = list(_active)
-    mine = [each for each in observers if each._is_mine(thread)]  # noqa: SLF001 - same module
-    for observer in mine or observers:
-        note(observer, absolute)
+    return [each for each in observers if each.is_mine(thread)] or observers
 
 
 def _opened(args: tuple[Any, ...]) -> None:
@@ -262,6 +231,39 @@ def _linked(args: tuple[Any, ...]) -> None:
     _deliver(ReadObserver.writes, args[1])
 
 
+def _started(args: tuple[Any, ...]) -> None:
+    """A child process: its command may name files, and variables that its shell looks up."""
+    _, command, folder, environment = args
+    words = words_of(command)
+    if environment is None:
+        note_variables(variables_of(words))
+    for word in words:
+        path = word if folder is None else os.path.join(os.fsdecode(folder), word)  # noqa: PTH118 - a text
+        for each, _ in _expanded(path) if glob.has_magic(path) else ((path, False),):
+            if os.path.exists(each):  # noqa: PTH110 - a text
+                _deliver(ReadObserver.names, each)
+
+
+def _executed(args: tuple[Any, ...]) -> None:
+    _started((None, args[1] if len(args) > 1 else args[0], None, args[2] if len(args) > 2 else None))  # noqa: PLR2004 - as audited
+
+
+def _moved(args: tuple[Any, ...]) -> None:
+    if not os.path.isabs(os.fsdecode(args[0])):  # noqa: PTH117 - a text
+        _located()
+
+
+def _looked(path: Any) -> None:
+    with _quietly():
+        _deliver(ReadObserver.looks, path)
+
+
+def _located() -> None:
+    for observer in _observers():
+        observer.locates()
+
+
+_ASKING: Final = Asking(_looked, _located)
 _HANDLERS: Final[dict[str, Callable[[tuple[Any, ...]], None]]] = {
     "open": _opened,
     "sqlite3.connect": _connected,
@@ -274,4 +276,9 @@ _HANDLERS: Final[dict[str, Callable[[tuple[Any, ...]], None]]] = {
     "os.rmdir": _touched,
     "os.link": _linked,
     "os.symlink": _linked,
+    "os.chdir": _moved,
+    "subprocess.Popen": _started,
+    "os.system": _executed,
+    "os.exec": _executed,
+    "os.posix_spawn": _executed,
 }
