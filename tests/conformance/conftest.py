@@ -33,7 +33,9 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def _reports(terminalreporter):
-    return [r for key in ("passed", "failed") for r in terminalreporter.stats.get(key, ()) if hasattr(r, "user_properties")]
+    return [
+        r for key in ("passed", "failed") for r in terminalreporter.stats.get(key, ()) if hasattr(r, "user_properties")
+    ]
 
 
 def _verdicts(report):

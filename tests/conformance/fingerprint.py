@@ -13,11 +13,11 @@ def fingerprint(value):
     return _show(value, ())
 
 
-def _show(value, above):
+def _show(value, above):  # noqa: C901, PLR0911 - a table of types, each in one line
     kind = type(value)
     if any(each is value for each in above):
         return "<above>"
-    if value is None or isinstance(value, (bool, int, str, bytes)) and kind.__module__ == "builtins":
+    if value is None or (isinstance(value, (bool, int, str, bytes)) and kind.__module__ == "builtins"):
         return f"{kind.__name__}:{value!r}"
     if isinstance(value, (float, complex)):
         return f"{kind.__name__}:{_number(value)}"
@@ -67,12 +67,10 @@ def _numpy(value, above):
     import numpy as np
 
     if isinstance(value, np.ndarray):
-        if value.dtype.hasobject:
-            body = _listed(value.ravel().tolist(), above)
-        else:
-            body = value.tobytes().hex()
+        body = _listed(value.ravel().tolist(), above) if value.dtype.hasobject else value.tobytes().hex()
         mask = f" mask {value.mask!r}" if isinstance(value, np.ma.MaskedArray) else ""
-        return f"{type(value).__name__}({value.dtype.descr if value.dtype.names else value.dtype.str} {value.shape} {body}{mask})"
+        form = value.dtype.descr if value.dtype.names else value.dtype.str
+        return f"{type(value).__name__}({form} {value.shape} {body}{mask})"
     if isinstance(value, np.generic):
         return f"{value.dtype.str}:{value.tobytes().hex()}"
     if isinstance(value, np.dtype):

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
@@ -66,7 +66,8 @@ class Ground:
         for name, content in files.items():
             self._put(path.parent / name, content)
         with contextlib.chdir(path.parent):
-            exec(probe.before if version == "A" else probe.change, {"__name__": "harness"})
+            code = probe.before if version == "A" else probe.change
+            exec(code, {"__name__": "harness"})  # noqa: S102 - a probe says by code what changes
         if version == "B" and path.name != probe.notebook and not probe.moved.startswith(".."):
             (self.project / probe.notebook).unlink(missing_ok=True)
         write(path, probe.cells if version == "A" or probe.live else probe.changed_cells)
@@ -200,6 +201,13 @@ def _belongs_to(module: object, folder: Path) -> bool:
     return any(place.startswith(str(folder)) for place in places)
 
 
+def _restore_files(probe: Probe, path: Path) -> None:
+    """Undo what the body did to the files of version B."""
+    for name, content in probe.changed.items():
+        if content is not None:
+            (path.parent / name).write_text(content, encoding="utf-8")
+
+
 def in_shell(shell: Shell, probe: Probe, ground: Ground) -> tuple[Played, Played, Played]:
     """A, B, and B on an empty store, in shells of this process."""
     from nbsteps.store.store import DuckStore
@@ -215,6 +223,7 @@ def in_shell(shell: Shell, probe: Probe, ground: Ground) -> tuple[Played, Played
     if probe.live:
         return first, second, _play(shell, probe, Ground(_fresh_folder(ground)), MemoryStore(), clear=True)[1]
     path = next(ground.project.rglob("*.ipynb"))
+    _restore_files(probe, path)
     return first, second, _play_alone(shell, probe, path, "B", MemoryStore())
 
 
@@ -269,14 +278,14 @@ def _drive(name: str, version: str, notebook: str) -> None:
     from tests.conformance.collection import PROBES
 
     probe = next(each for each in PROBES if each.name == name)
-    sys.path[:] = ["", *(each for each in sys.path if each not in {"", os.getcwd()})]
+    sys.path[:] = ["", *(each for each in sys.path if each not in {"", str(Path.cwd())})]
     shell = Shell()
     store = DuckStore(Path(os.environ["NBSTEPS_STORE"]))
     shell.open(Path.cwd() / notebook, store)
     played = shell.execute(probe.cells if version == "A" else probe.changed_cells, probe.step_of(version))
     shell.close()
     store.close()
-    print(json.dumps(asdict(played)))
+    sys.stdout.write(json.dumps(asdict(played)) + "\n")
 
 
 def in_kernels(probe: Probe, ground: Ground) -> tuple[Played, Played, Played]:
@@ -317,7 +326,7 @@ class _Kernel:
         self.live = Live(path.parent, session=path, environment=environment)
         self.live.run("%load_ext nbsteps")
 
-    def __enter__(self) -> _Kernel:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

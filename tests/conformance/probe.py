@@ -1,4 +1,4 @@
-"""A probe: one notebook, one change, and what a cache has to make of it. Pure data, so that other tools can be asked."""
+"""A probe: one notebook, one change, and what a cache has to make of it. Pure data, to ask other tools with, too."""
 
 from __future__ import annotations
 

@@ -8,10 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nbsteps.core.model import Part, PartKind
+from nbsteps.identity import readers
 from nbsteps.identity.feed import MISSING
 from nbsteps.identity.filehash import ABSENT, UNREADABLE, file_digest
 from nbsteps.identity.observed import ReadObserver, note_read, observe_reads
 from nbsteps.identity.traces import is_same
+
+# Before any cell imports a library that reads files itself: names imported from it earlier would not announce anything.
+readers.install()
 
 __all__ = ["ReadObserver", "changed", "declared_files", "note_read", "observe_reads"]
 

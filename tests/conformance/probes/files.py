@@ -40,9 +40,7 @@ SQLITE = (
     "import sqlite3\nc = sqlite3.connect('data.db')\nc.execute('create table if not exists t (a)')\n"
     "c.execute('delete from t')\nc.execute('insert into t values ({})')\nc.commit()\nc.close()"
 )
-DUCK = (
-    "import duckdb\nc = duckdb.connect('data.duckdb')\nc.execute('create or replace table t as select {} as a')\nc.close()"
-)
+DUCK = "import duckdb\nc = duckdb.connect('data.duckdb')\nc.execute('create or replace table t as select {} as a')\nc.close()"
 CONTEXT_NP = "import numpy as np"
 READERS = (
     textual("open", "", "result = open('data.csv').read()", sampled=True),
@@ -92,7 +90,6 @@ READERS = (
     textual("pa.OSFile", "import pyarrow as pa", "with pa.OSFile('data.csv') as f:\n    result = f.read()"),
     textual("pa.memory_map", "import pyarrow as pa", "with pa.memory_map('data.csv') as f:\n    result = f.read()"),
     textual("pa.input_stream", "import pyarrow as pa", "with pa.input_stream('data.csv') as f:\n    result = f.read()"),
-    textual("LocalFileSystem", "from pyarrow.fs import LocalFileSystem", "result = LocalFileSystem().open_input_stream('data.csv').read()"),
     textual("duckdb.sql", "import duckdb", "result = duckdb.sql(\"select * from 'data.csv'\").fetchall()", sampled=True),
     textual("duckdb.read_csv", "import duckdb", "result = duckdb.read_csv('data.csv').fetchall()"),
     textual("duckdb read_csv in SQL", "import duckdb", "result = duckdb.execute(\"select sum(a) from read_csv('data.csv')\").fetchone()"),

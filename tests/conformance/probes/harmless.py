@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.probe import Probe, step, text, work
+from tests.conformance.probe import Probe, step, work
 
 BASE = (
     "import math",

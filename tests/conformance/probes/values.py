@@ -67,11 +67,21 @@ APART = (
     ("attrs", PD, FRAME, f"(lambda f: (f.attrs.update(unit='m'), f)[1])({FRAME})"),
     ("name of a series", PD, "pd.Series([1], name='a')", "pd.Series([1], name='b')"),
     ("type of a label", PD, "pd.DataFrame({0: [1]})", "pd.DataFrame({'0': [1]})"),
-    ("twice the same label", PD, "pd.DataFrame([[1, 2]], columns=list('aa'))", "pd.DataFrame([[2, 1]], columns=list('aa'))"),
+    (
+        "twice the same label",
+        PD,
+        "pd.DataFrame([[1, 2]], columns=list('aa'))",
+        "pd.DataFrame([[2, 1]], columns=list('aa'))",
+    ),
     ("categories", PD, "pd.Series(pd.Categorical(['a']))", "pd.Series(pd.Categorical(['a'], ['a', 'b']))"),
     ("order of categories", PD, "pd.Categorical(['a'], ['a', 'b'])", "pd.Categorical(['a'], ['b', 'a'])"),
     ("ordered categories", PD, "pd.Categorical(['a'])", "pd.Categorical(['a'], ordered=True)"),
-    ("time zone of a column", PD, "pd.Series(pd.to_datetime(['2026'], utc=True))", "pd.Series(pd.to_datetime(['2026']))"),
+    (
+        "time zone of a column",
+        PD,
+        "pd.Series(pd.to_datetime(['2026'], utc=True))",
+        "pd.Series(pd.to_datetime(['2026']))",
+    ),
     ("NaT or NaN", PD, "pd.Series([None], dtype='datetime64[ns]')", "pd.Series([None], dtype='float64')"),
     ("None or NaN in objects", PD, "pd.Series([None], dtype=object)", "pd.Series([np.nan], dtype=object)"),
     ("NA or NaN in objects", PD, "pd.Series([pd.NA], dtype=object)", "pd.Series([np.nan], dtype=object)"),
@@ -79,8 +89,18 @@ APART = (
     ("bool among objects", PD, "pd.Series([1, 0], dtype=object)", "pd.Series([True, False], dtype=object)"),
     ("lists in a column", PD, "pd.Series([[1, 2], [3]])", "pd.Series([[1], [2, 3]])"),
     ("a list or a tuple in a column", PD, "pd.Series([[1, 2]])", "pd.Series([(1, 2)])"),
-    ("names of levels", PD, "pd.MultiIndex.from_tuples([(1, 2)], names=['p', 'q'])", "pd.MultiIndex.from_tuples([(1, 2)], names=['p', 'r'])"),
-    ("frequency", PD, "pd.date_range('2026', periods=2)", "pd.DatetimeIndex(pd.date_range('2026', periods=2), freq=None)"),
+    (
+        "names of levels",
+        PD,
+        "pd.MultiIndex.from_tuples([(1, 2)], names=['p', 'q'])",
+        "pd.MultiIndex.from_tuples([(1, 2)], names=['p', 'r'])",
+    ),
+    (
+        "frequency",
+        PD,
+        "pd.date_range('2026', periods=2)",
+        "pd.DatetimeIndex(pd.date_range('2026', periods=2), freq=None)",
+    ),
     ("closed side", PD, "pd.Interval(0, 1)", "pd.Interval(0, 1, 'left')"),
     ("period", PD, "pd.Period('2026-01', 'M')", "pd.Period('2026-01-01', 'D')"),
     ("sparse", PD, "pd.Series([0, 1])", "pd.Series(pd.arrays.SparseArray([0, 1]))"),
@@ -92,9 +112,24 @@ APART = (
     ("polars dtype", PL, "pl.DataFrame({'a': [1]})", "pl.DataFrame({'a': [1]}, schema={'a': pl.Int32})"),
     ("polars name", PL, "pl.Series('a', [1])", "pl.Series('b', [1])"),
     ("polars null or nan", PL, "pl.Series('a', [None], dtype=pl.Float64)", "pl.Series('a', [float('nan')])"),
-    ("polars lazy", PL, "pl.LazyFrame({'a': [1]}).filter(pl.col('a') > 0)", "pl.LazyFrame({'a': [1]}).filter(pl.col('a') > 1)"),
-    ("sparse matrix", "import scipy.sparse as sp\n", "sp.eye_array(2, format='csr')", "2 * sp.eye_array(2, format='csr')"),
-    ("a fitted model", "from sklearn.linear_model import *\n", "LinearRegression().fit([[0], [1]], [0, 1])", "LinearRegression().fit([[0], [1]], [0, 2])"),
+    (
+        "polars lazy",
+        PL,
+        "pl.LazyFrame({'a': [1]}).filter(pl.col('a') > 0)",
+        "pl.LazyFrame({'a': [1]}).filter(pl.col('a') > 1)",
+    ),
+    (
+        "sparse matrix",
+        "import scipy.sparse as sp\n",
+        "sp.eye_array(2, format='csr')",
+        "2 * sp.eye_array(2, format='csr')",
+    ),
+    (
+        "a fitted model",
+        "from sklearn.linear_model import *\n",
+        "LinearRegression().fit([[0], [1]], [0, 1])",
+        "LinearRegression().fit([[0], [1]], [0, 2])",
+    ),
 )
 
 # name, imports, the value in A, the same value built another way in B
@@ -127,7 +162,10 @@ def _constant(name, imports, old, new, expect):
 
 def _input(name, imports, old, new, expect):
     probe = _constant(name, imports, old, new, expect)
-    made = [(imports or "# nothing to import", step("value", f"value = {v}"), work("result = [value]", "value")) for v in (old, new)]
+    made = [
+        (imports or "# nothing to import", step("value", f"value = {v}"), work("result = [value]", "value"))
+        for v in (old, new)
+    ]
     return Probe(f"inputs/{name}", expect, made[0], again=made[1], differs=probe.differs)
 
 
