@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PYVERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 stamp = $(VENV)/.installed-$(1)-$(PYVERSION)
 
-.PHONY: help environment demo test lint format bench docs clean
+.PHONY: help environment demo test conformance lint format bench docs clean
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
@@ -22,7 +22,10 @@ demo: $(call stamp,demo) ## run notebooks/flights.ipynb headlessly, twice, and p
 	$(BIN)/python -m tools.demo
 
 test: $(call stamp,dev) ## run the tests
-	$(BIN)/python -m pytest -n 2 $(TESTS)
+	$(BIN)/python -m pytest -n 2 --ignore=tests/conformance $(TESTS)
+
+conformance: $(call stamp,dev) ## run the probes for wrong hits and false misses
+	$(BIN)/python -m pytest -n 2 tests/conformance
 
 lint: $(call stamp,dev) ## check style, types, import directions, sizes and links
 	$(BIN)/ruff check
