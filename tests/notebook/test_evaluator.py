@@ -179,9 +179,7 @@ def test_an_interrupt_cancels_an_awaiting_body(shell, swallows, failing):
     def interrupt():
         while not states:
             time.sleep(0.01)
-        signal.raise_signal(signal.SIGINT) if False else signal.pthread_kill(
-            threading.main_thread().ident, signal.SIGINT
-        )
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
@@ -192,6 +190,23 @@ def test_an_interrupt_cancels_an_awaiting_body(shell, swallows, failing):
     if not swallows:
         assert "line 5" in outcome.traceback
     assert "nbsteps" not in outcome.traceback
+
+
+def test_an_interrupt_while_the_bodys_thread_starts_cancels_it(shell, failing, monkeypatch):
+    states = shell.user_ns["states"] = []
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        start(thread)
+        while thread.name == "nbsteps-await" and not states:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    outcome = failing(AWAITING)
+    assert type(outcome.error) is KeyboardInterrupt
+    assert states == ["started", "cleaned up"]
+    assert "line 5" in outcome.traceback
 
 
 def test_the_hooks_are_gone_after_a_failure(shell, failing):

@@ -160,8 +160,9 @@ def _run_awaiting(shell: InteractiveShell, codes: list[CodeType]) -> None:
                 await awaitable
 
     thread = _LoopThread(body)
-    thread.start()
     try:
+        # Waiting for a thread to start can be interrupted too, and then the body has begun.
+        thread.start()
         thread.wait()
     except BaseException as interruption:
         thread.cancel()
