@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import nbformat
 import pytest
@@ -245,3 +246,21 @@ def test_a_bad_configuration_in_a_live_kernel(nb):
     shown = nb.run_live()
     assert "unknown setting 'table_limits'" in shown["c1"].error
     assert shown["c1"].traceback == shown["c1"].error
+
+
+def test_a_kernel_without_nbsteps(nb, monkeypatch):
+    """The notebook's kernel may be of another environment than the command line."""
+    (nb.outside / "nbsteps.py").write_text("raise ModuleNotFoundError(\"No module named 'nbsteps'\")\n")
+    kernels = nb.outside / "share" / "kernels" / "other"
+    kernels.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    specification = {"argv": argv, "display_name": "other", "env": {"PYTHONPATH": str(nb.outside)}}
+    (kernels / "kernel.json").write_text(json.dumps(specification))
+    monkeypatch.setenv("JUPYTER_PATH", str(nb.outside / "share"))
+    nb.write(GOOD, kernel="other")
+    for command in ("run", "plan"):
+        done = nb.cli(command, nb.path.name)
+        assert (done.code, done.out) == (2, "")
+        check_said(
+            done.err, "nbsteps:", "the kernel cannot run nbsteps: No module named 'nbsteps'", "pip install nbsteps"
+        )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
+import time
 
 import psutil
 import pytest
@@ -122,22 +122,41 @@ def test_a_body_that_takes_no_interrupt_is_killed_by_the_second(nb):
     ready = nb.outside / "ready"
     stubborn = [
         "import signal, time",
-        "signal.signal(signal.SIGINT, lambda *_: open(" + repr(str(ready)) + ", 'w').close())",
+        f"signal.signal(signal.SIGINT, lambda *_: open({str(ready)!r}, 'w').close())",
         "time.sleep(1000)",
     ]
-    nb.write(step("fine", "fine = 1"), step("stubborn", *stubborn))
-    process = nb.start_cli("run", nb.path.name)
+    nb.write(step("fine", "fine = 1"), step("stubborn", *stubborn), step("rest", "rest = 1"))
+    process = nb.start_cli("run", nb.path.name, "--json", "-o", str(nb.outside / "out.ipynb"))
     nb.wait_for("fine", "stubborn")
     kernels = children(process)
     while not ready.exists():
         process.send_signal(signal.SIGINT)
         psutil.wait_procs(kernels, timeout=0.5)
-        if process.poll() is not None:
-            break
-    if process.poll() is None:
+        if process.poll() is not None or not psutil.pid_exists(kernels[0].pid):
+            break  # the body had not even begun to refuse
+    else:
         process.send_signal(signal.SIGINT)
-    assert finish(process).code == 130
+    done = finish(process)
+    report = json.loads(done.out)
+    assert (done.code, report["exit_code"], report["steps"][0]["state"]) == (130, 130, "succeeded")
+    assert "Traceback" not in done.err
     assert gone(kernels)
+    assert nb.output()["c1"].error == ""
+
+
+def test_an_interrupt_before_the_first_cell(nb, slow):
+    process = nb.start_cli("run", nb.path.name)
+    while not children(process):
+        assert process.poll() is None
+        time.sleep(0.02)
+    kernels = children(process)
+    process.send_signal(signal.SIGINT)
+    done = finish(process)
+    # Python itself dies of the signal where it strikes in the middle of an import.
+    assert done.code in {130, -signal.SIGINT}
+    assert "Traceback" not in done.err
+    assert gone(kernels)
+    assert nb.executed() == []
 
 
 def test_a_live_kernel_interrupted_in_a_run_is_usable_at_once(nb, slow):
@@ -197,7 +216,7 @@ def test_who_waits_for_a_killed_process_takes_over(nb, slow):
     nb.wait_for(*STEPS[:4])
     second = nb.start_cli("run", nb.path.name, "--json", "-o", str(nb.outside / "out.ipynb"))
     while len(nb.history("runs")) < 2:
-        os.sched_yield()
+        time.sleep(0.1)
     nb.executed()
     slow.unlink()
     first.kill()

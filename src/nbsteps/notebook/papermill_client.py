@@ -7,11 +7,11 @@ is marked as cancelled, and the run ends properly. A second one kills the kernel
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -26,14 +26,17 @@ from nbsteps.core.graph import Graph
 from nbsteps.core.model import Cell
 from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.notebook import gate
-from nbsteps.notebook.remote import EarlyKernel, ask, last_words
+from nbsteps.notebook.remote import EarlyKernel, KernelError, ask, last_words
 from nbsteps.notebook.wire import STATE_KEY, cells_as_rows
-from nbsteps.report import crashed_report
+from nbsteps.report import EXIT_CODES, crashed_report
 
 DIED = "the kernel died"
 INTERRUPTED = "interrupted"
 WARNING = "warning"
 _HINT_AFTER = 10.0
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+_SILENT = logging.getLogger("nbsteps.silent")
+_SILENT.setLevel(logging.CRITICAL + 1)
 
 Tell = Callable[[Mapping[str, Any]], None]
 
@@ -77,39 +80,51 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
         self._warnings: list[dict[str, str]] = []
         self._started = time.time()
 
-    def papermill_execute_cells(self) -> None:
-        """Execute every cell whose turn it is; called by papermill once the kernel is up.
+    def execute(self, **kwargs: Any) -> Any:
+        """Execute the notebook in its kernel.
 
         Raises:
-            KeyboardInterrupt: the user interrupted; the run is recorded as cancelled.
+            KeyboardInterrupt: the user interrupted; once there was a run it is recorded as cancelled.
             DeadKernelError: the kernel died; the run is recorded as crashed.
+            KernelError: the kernel has no nbsteps.
         """
+        try:
+            return super().execute(**kwargs)
+        except (RuntimeError, KernelError):
+            if self._interrupted:
+                raise KeyboardInterrupt from None
+            raise
+
+    def papermill_execute_cells(self) -> None:
+        """Execute every cell whose turn it is; called by papermill once the kernel is up."""
         self._begin()
         try:
-            with _interrupts(self._interrupt):
-                for index, cell in enumerate(self.nb.cells):
-                    self._take(cell, index)
+            for index, cell in enumerate(self.nb.cells):
+                self._take(cell, index)
             self._end()
-        except DeadKernelError:
+        except (DeadKernelError, KernelError):
             self._died()
             raise
         if self._interrupted:
             raise KeyboardInterrupt
 
-    def _interrupt(self) -> None:
-        """Interrupt the kernel; runs in a signal handler, whatever event loop the interrupted code drives."""
-        if self._interrupted:
-            self.shutdown_kernel = "immediate"
+    def interrupt(self) -> None:
+        """The user interrupted: hand it on to the kernel, or kill that where there is no run yet or it was in vain.
+
+        Called by a signal, whatever event loop the interrupted code drives.
+
+        Raises:
+            KeyboardInterrupt: there is no kernel yet.
+        """
+        again, self._interrupted = self._interrupted, True
+        if self.km is None or not self.km.has_kernel:
             raise KeyboardInterrupt
-        self._interrupted = True
-
-        async def work() -> None:
-            await ensure_async(self.km.interrupt_kernel())
-
-        thread = threading.Thread(target=asyncio.run, args=(work(),))
-        thread.start()
-        # The signal is on its way before anything else is asked of the kernel.
-        thread.join()
+        if again or not self._run_id:
+            self.shutdown_kernel = "immediate"
+            self.log = _SILENT
+            _elsewhere(lambda: self.km.signal_kernel(_KILL))
+            return
+        _elsewhere(self.km.interrupt_kernel)
         self._wishes.tell({"state": INTERRUPTED})
 
     def _begin(self) -> None:
@@ -158,7 +173,10 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
                 rows[understood.name] = known or self._mark(cell, understood, StepState.CANCELLED, DIED)
         steps = [rows[name] for name in self._graph.steps if name in rows]
         words = last_words(self.log_file)
-        self._conclude(crashed_report(self._run_id, self._path.name, steps, self._started, words))
+        report = crashed_report(self._run_id, self._path.name, steps, self._started, words)
+        if self._interrupted:
+            report["exit_code"] = EXIT_CODES[RunState.CANCELLED]
+        self._conclude(report)
 
     def _take(self, cell: Any, index: int) -> None:
         self.nb_man.cell_start(cell, index)
@@ -231,17 +249,15 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
         return mark
 
 
-@contextmanager
-def _interrupts(handle: Callable[[], None]) -> Iterator[None]:
-    """Have ``handle`` called at an interrupt; only the main thread gets any."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, lambda _number, _frame: handle())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _elsewhere(call: Callable[[], Any]) -> None:
+    """Make a call that may be asynchronous from a thread of its own, and wait until it is done."""
+
+    async def work() -> None:
+        await ensure_async(call())
+
+    thread = threading.Thread(target=lambda: asyncio.run(work()))
+    thread.start()
+    thread.join()
 
 
 def _problem(cell: str, message: str, severity: str) -> dict[str, str]:

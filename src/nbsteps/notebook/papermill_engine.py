@@ -19,6 +19,7 @@ from nbsteps.core.errors import ProblemsError
 from nbsteps.core.graph import build
 from nbsteps.core.model import Cell
 from nbsteps.notebook.document import NOTEBOOK_VARIABLE
+from nbsteps.notebook.interrupts import interrupts
 from nbsteps.notebook.papermill_client import NbstepsClient, Wishes
 from nbsteps.notebook.remote import EarlyKernel, kernel_log
 
@@ -113,13 +114,14 @@ class NbstepsEngine(Engine):  # type: ignore[misc]  # papermill is untyped
 def _execute(client: NbstepsClient, path: Path, early: EarlyKernel | None) -> None:
     """Execute the cells, in a kernel of the client's own or in the one that is starting already."""
     if early is None:
-        with kernel_log() as log:
+        with kernel_log() as log, interrupts() as taken, taken.given_to(client.interrupt):
             client.log_file = log
             client.execute(env={**os.environ, NOTEBOOK_VARIABLE: str(path)}, stdout=log, stderr=log)
         return
     client.log_file = early.log
     try:
-        client.execute()
+        with early.interrupts.given_to(client.interrupt):
+            client.execute()
     finally:
         early.at_once = client.shutdown_kernel == "immediate"
         if client.kc is not None:

@@ -16,12 +16,17 @@ from typing import IO, Any
 
 from nbsteps.core.errors import DocumentError, NbstepsError, Problem, ProblemsError
 from nbsteps.notebook.document import NOTEBOOK_VARIABLE
+from nbsteps.notebook.interrupts import Interrupts, interrupts
 
 _CALL = "__import__('nbsteps.notebook.headless', fromlist=['call']).call({name!r}, {request!r})"
 _START_SECONDS = 60.0
 _ALIVE_SECONDS = 1.0
 _LAST_BYTES = 4000
 _CHATTER = ("[IPKernelApp] WARNING |", "KeyboardInterrupt caught in kernel")
+
+
+class KernelError(NbstepsError):
+    """A kernel that cannot answer: it has no nbsteps, or it died."""
 
 
 def ask(client: Any, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,7 +41,7 @@ def ask(client: Any, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         NbstepsError: the kernel refused the request.
-        RuntimeError: the kernel has no nbsteps, or died.
+        KernelError: the kernel has no nbsteps, or died.
     """
     expression = _CALL.format(name=name, request=json.dumps(request))
     message = client.execute("", silent=True, store_history=False, user_expressions={"answer": expression})
@@ -45,7 +50,7 @@ def ask(client: Any, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
     if answer.get("status") != "ok":
         seen = answer.get("evalue") or reply["content"].get("evalue") or "no answer"
         msg = f"the kernel cannot run nbsteps: {seen}"
-        raise RuntimeError(msg)
+        raise KernelError(msg, hint="pip install nbsteps, in the environment of that kernel")
     found: dict[str, Any] = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
     if "error" in found:
         _raise(found)
@@ -59,7 +64,7 @@ def _wait(client: Any, message: str) -> Any:
         except queue.Empty:
             if not _now(client.is_alive()):
                 msg = "the kernel died"
-                raise RuntimeError(msg) from None
+                raise KernelError(msg) from None
             continue
         if reply["parent_header"].get("msg_id") == message:
             return reply
@@ -124,11 +129,13 @@ class EarlyKernel:
     Attributes:
         manager: jupyter_client's asynchronous manager of it.
         log: takes what its process writes by itself.
+        interrupts: takes this process's interrupts as long as there is the kernel.
         at_once: whether it is to be killed at the end instead of asked to go.
     """
 
     manager: Any
     log: IO[bytes]
+    interrupts: Interrupts
     at_once: bool = False
 
 
@@ -144,16 +151,20 @@ def early_kernel(path: Path, kernel_name: str) -> Iterator[EarlyKernel]:
 
     manager = AsyncKernelManager(kernel_name=kernel_name)
     environment = {**os.environ, NOTEBOOK_VARIABLE: str(path)}
-    with kernel_log() as log:
+    with kernel_log() as log, interrupts() as taken:
         try:
             _now(manager.start_kernel(cwd=str(path.parent), env=environment, stdout=log, stderr=log))
         except NoSuchKernel as error:
             raise missing_kernel(path, kernel_name) from error
-        kernel = EarlyKernel(manager, log)
+        kernel = EarlyKernel(manager, log, taken)
         try:
             yield kernel
+        except BaseException:
+            kernel.at_once = True
+            raise
         finally:
-            _now(manager.shutdown_kernel(now=kernel.at_once))
+            with taken.given_to(lambda: None):
+                _now(manager.shutdown_kernel(now=kernel.at_once))
 
 
 @contextmanager
