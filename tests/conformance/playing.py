@@ -42,6 +42,16 @@ class Played:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A, then B, and B on an empty store; ``again`` is A executed once more before anything changed."""
+
+    first: Played
+    second: Played
+    empty: Played
+    again: Played | None = None
+
+
 class Ground:
     """The folders of one probe."""
 
@@ -208,30 +218,31 @@ def _restore_files(probe: Probe, path: Path) -> None:
             (path.parent / name).write_text(content, encoding="utf-8")
 
 
-def in_shell(shell: Shell, probe: Probe, ground: Ground) -> tuple[Played, Played, Played]:
-    """A, B, and B on an empty store, in shells of this process."""
+def in_shell(shell: Shell, probe: Probe, ground: Ground) -> Trial:
+    """Play a probe in shells of this process."""
     from nbsteps.store.store import DuckStore
     from nbsteps.testing import MemoryStore
 
     # Opened once for A and B: what a file brings back to another process is what processes and kernels show.
     store = DuckStore(Path(ground.store("store")))
     try:
-        first, second = _play(shell, probe, ground, store)
+        first, again, second = _play(shell, probe, ground, store)
     finally:
         shell.renew()
         store.close()
     if probe.live:
-        return first, second, _play(shell, probe, Ground(_fresh_folder(ground)), MemoryStore(), clear=True)[1]
+        empty = _play(shell, probe, Ground(_fresh_folder(ground)), MemoryStore(), clear=True)[-1]
+        return Trial(first, second, empty)
     path = next(ground.project.rglob("*.ipynb"))
     _restore_files(probe, path)
-    return first, second, _play_alone(shell, probe, path, "B", MemoryStore())
+    return Trial(first, second, _play_alone(shell, probe, path, "B", MemoryStore()), again)
 
 
-def _play(shell: Shell, probe: Probe, ground: Ground, store: Any, *, clear: bool = False) -> tuple[Played, Played]:
+def _play(shell: Shell, probe: Probe, ground: Ground, store: Any, *, clear: bool = False) -> tuple[Played, Any, Played]:
     path = ground.prepare(probe, "A")
     if not probe.live:
-        first = _play_alone(shell, probe, path, "A", store)
-        return first, _play_alone(shell, probe, ground.prepare(probe, "B"), "B", store)
+        first, again = (_play_alone(shell, probe, path, "A", store) for _ in range(2))
+        return first, again, _play_alone(shell, probe, ground.prepare(probe, "B"), "B", store)
     with surroundings(path, probe.environment):
         shell.open(path, store)
         first = shell.execute(probe.cells, probe.step)
@@ -239,7 +250,7 @@ def _play(shell: Shell, probe: Probe, ground: Ground, store: Any, *, clear: bool
             shell.clear()
         ground.prepare(probe, "B")
         os.environ.update(probe.environment_of("B"))
-        return first, shell.execute(probe.changed_cells, probe.step_of("B"))
+        return first, None, shell.execute(probe.changed_cells, probe.step_of("B"))
 
 
 def _play_alone(shell: Shell, probe: Probe, path: Path, version: str, store: Any) -> Played:
@@ -254,12 +265,13 @@ def _fresh_folder(ground: Ground) -> Path:
     return folder
 
 
-def in_processes(probe: Probe, ground: Ground) -> tuple[Played, Played, Played]:
-    """A, B, and B on an empty store, each in a process of its own."""
-    first = _driven(probe, "A", ground.prepare(probe, "A"), ground.store("store"))
+def in_processes(probe: Probe, ground: Ground) -> Trial:
+    """Play each version of a probe in a process of its own."""
+    path = ground.prepare(probe, "A")
+    first, again = (_driven(probe, "A", path, ground.store("store")) for _ in range(2))
     path = ground.prepare(probe, "B")
     second = _driven(probe, "B", path, ground.store("store"))
-    return first, second, _driven(probe, "B", path, ground.store("empty"))
+    return Trial(first, second, _driven(probe, "B", path, ground.store("empty")), again)
 
 
 def _driven(probe: Probe, version: str, path: Path, store: str) -> Played:
@@ -288,19 +300,19 @@ def _drive(name: str, version: str, notebook: str) -> None:
     sys.stdout.write(json.dumps(asdict(played)) + "\n")
 
 
-def in_kernels(probe: Probe, ground: Ground) -> tuple[Played, Played, Played]:
-    """A, B, and B on an empty store, each in a kernel of its own (A and B in one where the probe is live)."""
+def in_kernels(probe: Probe, ground: Ground) -> Trial:
+    """Play each version of a probe in a kernel of its own (A and B in one where the probe is live)."""
     path = ground.prepare(probe, "A")
     with _Kernel(probe, "A", path, ground.store("store")) as kernel:
         first = kernel.play(probe.cells)
         if probe.live:
             ground.prepare(probe, "B")
-            return first, kernel.play(probe.changed_cells), _empty_in_kernel(probe, ground)
+            return Trial(first, kernel.play(probe.changed_cells), _empty_in_kernel(probe, ground))
     path = ground.prepare(probe, "B")
     with _Kernel(probe, "B", path, ground.store("store")) as kernel:
         second = kernel.play(probe.changed_cells)
     with _Kernel(probe, "B", path, ground.store("empty")) as kernel:
-        return first, second, kernel.play(probe.changed_cells)
+        return Trial(first, second, kernel.play(probe.changed_cells))
 
 
 def _empty_in_kernel(probe: Probe, ground: Ground) -> Played:

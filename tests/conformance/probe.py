@@ -68,6 +68,7 @@ class Probe:
         sampled: also executed by real kernels.
         differs: whether B's result must differ from A's, which shows that a rerun is needed.
         excused: why a rerun is right although a restore would do; for false misses that are meant.
+        uncacheable: why even an unchanged notebook executes the step again.
         note: what somebody who translates the probe should know.
     """
 
@@ -91,6 +92,7 @@ class Probe:
     sampled: bool = False
     differs: bool = True
     excused: str = ""
+    uncacheable: str = ""
     note: str = ""
 
     @property

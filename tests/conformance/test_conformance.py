@@ -18,15 +18,18 @@ WHAT_COUNTS = Path(__file__).parents[2] / "docs" / "explanation" / "what-counts.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-def check(probe, played, record_property):
+def check(probe, trial, record_property):
     """What the second version came to is what the probe says, and its result what an empty store gives."""
-    first, second, empty = played
+    first, second, empty = trial.first, trial.second, trial.empty
     expected_of_first = "rerun" if probe.expect != "error" else first.outcome
     assert (first.outcome, first.error) == (expected_of_first, ""), "version A runs"
     if probe.expect == "error":
         assert (second.outcome, empty.outcome) == ("error", "error"), second.reasons
         record_property("verdict", ("right", probe.name))
         return
+    if trial.again is not None and probe.expect == "rerun":
+        unchanged = "rerun" if probe.uncacheable else "restore"
+        assert trial.again.outcome == unchanged, f"unchanged, and yet: {trial.again.reasons}"
     assert (empty.outcome, empty.error) == ("rerun", ""), "version B runs on an empty store"
     if probe.differs and probe.expect == "rerun":
         assert first.result != empty.result, "the probe shows nothing: both versions give the same"

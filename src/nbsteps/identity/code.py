@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from nbsteps.core.model import Part, PartKind
+from nbsteps.core.names import analyse
 from nbsteps.identity.codeobjects import body_facts
 from nbsteps.identity.distributions import EnvMode, package_part
+from nbsteps.identity.environment import declared_env, shell_variables
 from nbsteps.identity.feed import digest_texts
 from nbsteps.identity.modules import locate
 from nbsteps.identity.places import Origin
 from nbsteps.identity.reach import Rules, Walk
+from nbsteps.identity.settings import process_settings
 from nbsteps.identity.trees import body_digest
 
 _BUILTINS: Final = vars(builtins)
@@ -93,12 +96,27 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
                 reached.append(name)
         elif name in namespace or name not in _BUILTINS:
             follow.append(name)
-    if not follow and not facts.imports and not facts.texts.imports:
+    shell = _shell_parts(body, namespace, stop)
+    if not (follow or shell or facts.imports or facts.texts.imports or facts.local_time or any(process_settings())):
         return Closure(reached=frozenset(reached)) if reached else _NOTHING
     walk = Walk(namespace, Rules(stop, ignore, parameters, context.env))
     walk.run(follow, facts, body)
     walk.reached.update(reached)
-    return Closure(walk.parts(), frozenset(walk.reached), tuple(sorted(set(walk.uncacheable))), tuple(walk.warnings))
+    return Closure(
+        walk.parts() + shell, frozenset(walk.reached), tuple(sorted(set(walk.uncacheable))), tuple(walk.warnings)
+    )
+
+
+def _shell_parts(body: str, namespace: Mapping[str, object], stop: Collection[str]) -> tuple[Part, ...]:
+    """Parts for the variables that a shell line or cell of the body looks up in the environment."""
+    if "$" not in body or not ("!" in body or body.lstrip().startswith("%%")):
+        return ()
+    try:
+        own = analyse(body).writes
+    except SyntaxError:
+        own = frozenset()
+    names = shell_variables(body).difference(own, stop)
+    return declared_env(name for name in names if name not in namespace)
 
 
 def module_package(module: str, context: CodeContext) -> Part | None:

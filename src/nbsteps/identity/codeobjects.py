@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import dis
 import inspect
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -28,6 +29,10 @@ _SHAPE_FLAGS: Final = (
     | inspect.CO_COROUTINE
     | inspect.CO_ASYNC_GENERATOR
 )
+_LOCAL_TIME: Final = frozenset(
+    {"localtime", "mktime", "ctime", "fromtimestamp", "timestamp", "astimezone", "tzlocal", "tzname", "now", "today"}
+)
+_NAMES_LOCAL_TIME: Final = re.compile(rf"\b(?:{'|'.join(sorted(_LOCAL_TIME))})\b")
 _LIMIT: Final = 8192
 _FIELDS: Final[dict[type[ast.AST], tuple[str, ...]]] = {}
 """Fields of each class of nodes that can hold other nodes which say something."""
@@ -51,12 +56,14 @@ class Facts(NamedTuple):
         imports: import statements in the code itself.
         optional: global names that may be local to a class body instead.
         texts: what its texts name.
+        local_time: whether it uses the local time zone, as far as names tell.
     """
 
     reads: dict[str, tuple[Chain, ...]]
     imports: tuple[Import, ...]
     optional: frozenset[str] = frozenset()
     texts: Texts = NO_TEXTS
+    local_time: bool = False
 
 
 _digests: dict[int, tuple[CodeType, str]] = {}
@@ -130,7 +137,9 @@ def code_facts(code: CodeType) -> Facts:
         _scan(each, reads, imports, optional)
         uses.update(each.co_names)
         texts.extend(_texts_in(each.co_consts))
-    facts = Facts(_ordered(reads), tuple(imports), frozenset(optional), named_in_texts(uses, texts))
+    named = named_in_texts(uses, texts)
+    zone = not _LOCAL_TIME.isdisjoint(uses)
+    facts = Facts(_ordered(reads), tuple(imports), frozenset(optional), named, local_time=zone)
     if len(_facts) > _LIMIT:
         _facts.clear()
     _facts[id(code)] = (code, facts)
@@ -195,6 +204,8 @@ def body_facts(body: str) -> Facts:
     except SyntaxError:
         return Facts({}, ())
     facts = tree_facts(tree)
+    if _NAMES_LOCAL_TIME.search(body):
+        facts = facts._replace(local_time=True)
     return facts._replace(texts=tree_texts(tree)) if EVALUATES.search(body) else facts
 
 

@@ -13,9 +13,11 @@ from typing import Final, Literal, NamedTuple
 from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.feed import digest_texts
 from nbsteps.identity.places import in_site, module_file
+from nbsteps.identity.settings import library_settings
 
 EnvMode = Literal["exact", "minor", "off"]
 _MINOR: Final = re.compile(r"v?(\d+!)?(\d+)(\.(\d+))?")
+_SHOWN: Final = 120
 _SHELL: Final = frozenset({"IPython", "ipykernel", "nbsteps"})
 """What runs the notebook rather than what it computes with: its version changes no result."""
 
@@ -37,6 +39,10 @@ def package_part(module_name: str, env: EnvMode) -> Part | None:
         return None
     found = distribution(module_name)
     version = found.version if env == "exact" else minor(found.version)
+    settings = library_settings(top)
+    if settings:
+        detail = f"{found.version} with {settings[:_SHOWN]}"
+        return Part(PartKind.PACKAGE, found.name, digest_texts("package", version, settings), detail=detail)
     return Part(PartKind.PACKAGE, found.name, digest_texts("package", version), detail=found.version)
 
 

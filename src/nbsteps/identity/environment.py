@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, KeysView, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.feed import digest_texts
 from nbsteps.identity.places import Origin, file_origin
+from nbsteps.identity.randomness import Draws, seeding
 
 if TYPE_CHECKING:
     _Base = os._Environ[str]  # noqa: SLF001 - the class of os.environ, there is no other name for it
@@ -68,13 +70,22 @@ def python_part() -> Part:
     return Part(PartKind.PYTHON, "", digest_texts("python", sys.implementation.name, version), detail=version)
 
 
+def zone_part() -> Part:
+    """The part for the local time zone."""
+    zone = (str(time.tzname), str(time.timezone), str(time.altzone))
+    return Part(PartKind.ENV, "TZ", digest_texts("zone", *zone), detail=time.tzname[0])
+
+
 def changed_env(parts: Iterable[Part]) -> tuple[str, ...]:
     """Names of observed variables whose value is no longer the one that the body read."""
     return tuple(part.name for part in parts if part.kind is PartKind.ENV and _now(part.name).digest != part.digest)
 
 
 def _now(name: str) -> Part:
-    return Part(PartKind.ENV, WHOLE, _whole()) if name == WHOLE else _part(name, os.environ.get(name))
+    if name == WHOLE:
+        return Part(PartKind.ENV, WHOLE, _whole())
+    seeded = seeding(name)
+    return _part(name, os.environ.get(name)) if seeded is None else Part(PartKind.ENV, name, seeded)
 
 
 def _part(name: str, value: str | None) -> Part:
@@ -100,6 +111,7 @@ class EnvObserver:
         self.thread = threading.get_ident()
         self._found: dict[str, Part] = {}
         self._own: set[str] = set()
+        self.draws = Draws()
 
     def reads(self, name: str, value: str | None) -> None:
         """A variable was read, or the whole environment; what the body set itself does not count."""
@@ -111,8 +123,9 @@ class EnvObserver:
         self._own.add(name)
 
     def parts(self) -> tuple[Part, ...]:
-        """Parts for what was read, by name."""
-        return tuple(self._found[name] for name in sorted(self._found))
+        """Parts for what was read, by name, and for the seeds of the random generators that were drawn from."""
+        drawn = (Part(PartKind.ENV, name, seeded) for name, seeded in self.draws.drawn())
+        return (*(self._found[name] for name in sorted(self._found)), *drawn)
 
 
 _active: list[EnvObserver] = []
@@ -219,6 +232,7 @@ def observe_env() -> Iterator[EnvObserver]:
     try:
         yield observer
     finally:
+        observer.draws.finish()
         with _lock:
             _active.remove(observer)
             if not _active:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import functools
 import sys
 import threading
 import types
@@ -17,12 +16,14 @@ from nbsteps.core.source import MAGIC
 from nbsteps.identity import content
 from nbsteps.identity.classes import class_digest
 from nbsteps.identity.codeobjects import Chain, Facts, import_of, module_texts
+from nbsteps.identity.described import described
 from nbsteps.identity.distributions import EnvMode, package_part
-from nbsteps.identity.feed import MISSING, digest_texts
+from nbsteps.identity.environment import zone_part
+from nbsteps.identity.feed import MISSING, digest_text, digest_texts
 from nbsteps.identity.helpers import belongs_to_package, digester_of, origin_of, resolve
 from nbsteps.identity.modules import ModuleParts, imported_names, module_parts
 from nbsteps.identity.places import Origin, module_origin, name_origin
-from nbsteps.identity.sources import source_of
+from nbsteps.identity.settings import process_settings
 from nbsteps.identity.texts import NO_TEXTS, Texts
 
 _ABSENT: Final = object()
@@ -31,6 +32,8 @@ _MACHINERY: Final = frozenset(
     {"__name__", "__file__", "__doc__", "__spec__", "__loader__", "__package__", "__builtins__", "__path__"}
 )
 _SHELL: Final = ("IPython.", "ipykernel.", "nbsteps.")
+_PLAIN_TYPES: Final = frozenset({str, bytes, int, float, tuple, list})
+_OF_PROCESS: Final = frozenset({"sys.path", "sys.meta_path", "sys.path_hooks", "sys.executable", "sys.prefix"})
 _PLAIN: Final[tuple[Chain, ...]] = ((),)
 Role = Literal["constant", "parameter", ""]
 
@@ -60,6 +63,7 @@ class Walk:
         self._chains: set[tuple[str, Chain]] = set()
         self._texts: set[str] = set()
         self._imports_by_name = False
+        self._local_time = False
         self.reached: set[str] = set()
         self.uncacheable: list[str] = []
         self.warnings: list[str] = []
@@ -69,8 +73,11 @@ class Walk:
         reads = {name: facts.reads.get(name, _PLAIN) for name in sorted(names)}
         with _current(self):
             self.read(self._namespace, facts._replace(reads=reads), "")
+            for name in {each.module.partition(".")[0] for each in facts.imports if not each.level}:
+                self._read_imported(name, facts.reads.get(name, ()))
             self.drain()
         self._add_modules(body)
+        self._add_settings()
 
     def drain(self) -> None:
         """Make parts of all that was found and not looked at yet."""
@@ -92,6 +99,7 @@ class Walk:
                 self._read_name(names, prefix, name, chains, optional=name in facts.optional)
         if facts.imports:
             self._modules.update(imported_names(facts.imports, package))
+        self._local_time = self._local_time or facts.local_time
         if facts.texts is not NO_TEXTS:
             self._read_texts(names, prefix, facts.texts)
 
@@ -174,14 +182,44 @@ class Walk:
 
     def _read_module(self, module: types.ModuleType, chains: Iterable[Chain]) -> None:
         """A module counts by source or version; what is read from one of the user's counts as it is now, too."""
-        if self._note_module(module) is not Origin.LOCAL:
-            return
-        for chain in chains:
+        origin = self._note_module(module)
+        for chain in chains if origin is not Origin.LOCAL else ():
+            self._read_foreign(module, chain)
+        for chain in chains if origin is Origin.LOCAL else ():
             if chain and (module.__name__, chain) not in self._chains:
                 self._chains.add((module.__name__, chain))
                 names = vars(module)
                 if chain[0] in names:
                     self.read(names, Facts({chain[0]: (chain[1:],)}, ()), "")
+
+    def _read_imported(self, name: str, chains: Iterable[Chain]) -> None:
+        """What the body reads from a module that it imports itself, where that is loaded."""
+        module = sys.modules.get(name)
+        if isinstance(module, types.ModuleType):
+            self._read_module(module, chains)
+
+    def _read_foreign(self, module: types.ModuleType, chain: Chain) -> None:
+        """What a cell may have put into a module that is not the user's: code, or a plain value as in ``sys.argv``."""
+        value = vars(module).get(chain[0]) if chain else None
+        label = f"{module.__name__}.{'.'.join(chain[:1])}"
+        if isinstance(value, types.ModuleType):
+            self._read_foreign(value, chain[1:])
+        elif label in self._labels or label in self._rules.ignore or label in _OF_PROCESS:
+            return
+        elif type(value) in _PLAIN_TYPES:
+            self._labels.add(label)
+            self._add_plain(label, value)
+        elif isinstance(value, types.FunctionType) and origin_of(value) is Origin.LOCAL:
+            self._labels.add(label)
+            self._queue.append((label, value))
+
+    def _add_plain(self, label: str, value: object) -> None:
+        """A value of a library: it may be a secret, so that nothing of it is shown."""
+        try:
+            digest = content.digest(value)
+        except UndigestibleError:
+            return  # a registry of the library's own objects
+        self._parts[PartKind.VALUE, label] = Part(PartKind.VALUE, label, digest, type(value).__name__, "constant")
 
     def _note_module(self, module: types.ModuleType) -> Origin:
         """Make a part of a module later. One that its name no longer finds has a source that nobody can tell."""
@@ -221,7 +259,7 @@ class Walk:
     def _part(self, label: str, value: object) -> Part | None:
         if not self._is_code(value):
             return None if _is_shell(type(value)) else self._constant(label, value)
-        return None if _is_shell(value) else Part(PartKind.HELPER, label, self._own(value), _described(value))
+        return None if _is_shell(value) else Part(PartKind.HELPER, label, self._own(value), described(value))
 
     def _constant(self, label: str, value: object) -> Part:
         role: Role = "parameter" if label in self._rules.parameters else "constant"
@@ -253,6 +291,12 @@ class Walk:
         digester = digester_of(value)
         return content.digest(value) if digester is None else digester(value, self)
 
+    def _add_settings(self) -> None:
+        if self._local_time:
+            self._parts[PartKind.ENV, "TZ"] = zone_part()
+        for name, text in process_settings():
+            self._parts[PartKind.VALUE, name] = Part(PartKind.VALUE, name, digest_text(text), text, "constant")
+
     def _add_modules(self, body: str) -> None:
         if self._imports_by_name:
             texts = self._texts | module_texts(body)
@@ -273,36 +317,6 @@ def _is_shell(value: object) -> bool:
     """Whether a value is IPython's own: it puts its helpers into the user's names."""
     module = value.__globals__.get("__name__") if isinstance(value, types.FunctionType) else None
     return f"{module or getattr(value, '__module__', None)}.".startswith(_SHELL)
-
-
-def _described(value: object) -> str:
-    """Source of a helper with the functions that it wraps and the methods that it holds, where there is one to show."""
-    texts: list[str] = []
-    queue, seen = [value], set[int]()
-    while queue:
-        each = queue.pop(0)
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        if isinstance(each, types.FunctionType):
-            texts.append(source_of(each.__code__)[1])
-            queue += [cell for cell in _contents(each) if isinstance(cell, types.FunctionType)]
-        elif isinstance(each, type):
-            queue += [member for member in vars(each).values() if isinstance(member, types.FunctionType)]
-        else:
-            queue += [each.func] if isinstance(each, functools.partial) else [getattr(each, "__func__", None)]
-        queue.append(getattr(each, "__wrapped__", None))
-    return "\n\n".join(dict.fromkeys(text for text in texts if text))
-
-
-def _contents(function: types.FunctionType) -> list[object]:
-    found = []
-    for cell in function.__closure__ or ():
-        try:
-            found.append(cell.cell_contents)
-        except ValueError:
-            continue
-    return found
 
 
 class _Active(threading.local):

@@ -16,6 +16,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, Final
 
+from nbsteps.identity import randomness
 from nbsteps.identity.observed import is_observed, note_read, note_write
 from nbsteps.identity.sqlfiles import files_in_sql, may_be_path
 
@@ -23,7 +24,10 @@ _MARK: Final = "_nbsteps_announces"
 
 
 def install() -> None:
-    """Prepare the libraries that are loaded, and those that will be. Repeating it changes nothing."""
+    """Prepare the libraries that are loaded, and those that will be. Repeating it changes nothing.
+
+    The random generators are prepared in the same way, so that their seeding is noted.
+    """
     if any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
         return
     for name, prepare in list(_LIBRARIES.items()):
@@ -116,9 +120,15 @@ def _prepare_parquet(module: ModuleType) -> None:
     _wrap(module.ParquetFile, "__init__", _note_source, "source", 1)
     _wrap(module.ParquetDataset, "__init__", _note_source, "path_or_paths", 1)
     _wrap(module.ParquetWriter, "__init__", _note_target, "where", 1)
+    for name in ("read_metadata", "read_schema"):
+        _wrap(module, name, _note_source, "where")
+        public = sys.modules.get("pyarrow.parquet")
+        if hasattr(public, name):  # loaded before us
+            setattr(public, name, getattr(module, name))
 
 
 def _prepare_orc(module: ModuleType) -> None:
+    _wrap(module, "read_table", _note_source, "source")
     _wrap(module.ORCFile, "__init__", _note_source, "source", 1)
     _wrap(module.ORCWriter, "__init__", _note_target, "where", 1)
 
@@ -199,5 +209,7 @@ _LIBRARIES: Final[dict[str, Callable[[ModuleType], None]]] = {
     "pyarrow.json": _prepare_json,
     "pyarrow.dataset": _prepare_dataset,
     "polars": _prepare_polars,
+    "random": randomness.prepare,
+    "numpy.random": randomness.prepare,
     "duckdb": _prepare_duckdb,
 }

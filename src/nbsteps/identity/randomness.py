@@ -1,0 +1,93 @@
+"""The process-wide random generators: of ``random`` and of ``numpy.random``.
+
+A body that draws from them depends on how they were seeded before it. What counts is the seeding, not how many numbers
+were drawn since: else no step could be restored without drawing what it drew. Seeding inside a body concerns that body
+alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, Final
+
+from nbsteps.identity import content
+from nbsteps.identity.feed import digest_texts
+
+UNSEEDED: Final = digest_texts("unseeded")
+_GETTERS: Final = {"random.seed": ("random", "getstate"), "numpy.random.seed": ("numpy.random", "get_state")}
+_seedings: dict[str, str] = {}
+_active: list[Draws] = []
+_lock = threading.Lock()
+
+
+def prepare(module: ModuleType) -> None:
+    """Take note from now on of who seeds ``random`` or ``numpy.random``."""
+    name = f"{module.__name__}.seed"
+    for attribute in ("seed", "setstate", "set_state"):
+        function = getattr(module, attribute, None)
+        if callable(function) and not hasattr(function, "__wrapped__"):
+            setattr(module, attribute, _noting(function, name, attribute, module.__name__))
+
+
+def _noting(function: Callable[..., Any], name: str, attribute: str, home: str) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        given = (*args, *kwargs.values())
+        _seeded(name, by_chance=not given or given[0] is None)
+        return result
+
+    noting.__module__, noting.__qualname__ = home, attribute  # where it is found, so that it counts by its package
+    return noting
+
+
+def _seeded(name: str, *, by_chance: bool) -> None:
+    observers = list(_active)
+    for observer in observers:
+        observer.seeded.add(name)
+    if not observers:
+        state = _state(name)
+        _seedings[name] = UNSEEDED if by_chance or state is None else content.digest(state)
+
+
+def _state(name: str) -> Any:
+    """The generator's state; None while its module is not loaded."""
+    home, getter = _GETTERS[name]
+    module = sys.modules.get(home)
+    return None if module is None else getattr(module, getter)()
+
+
+def _same(one: Any, other: Any) -> bool:
+    return content.digest(one) == content.digest(other)
+
+
+def seeding(name: str) -> str | None:
+    """Digest of how a generator was seeded last, outside bodies; None if the name stands for no generator."""
+    return _seedings.get(name, UNSEEDED) if name in _GETTERS else None
+
+
+class Draws:
+    """Which generators one body draws from without having seeded them itself."""
+
+    def __init__(self) -> None:
+        self.seeded: set[str] = set()
+        self._before = {name: _state(name) for name in _GETTERS}
+        self._drawn: dict[str, str] = {}
+        with _lock:
+            _active.append(self)
+
+    def finish(self) -> None:
+        """The body ended: see which states have moved on."""
+        with _lock:
+            _active.remove(self)
+        for name, before in self._before.items():
+            if before is not None and name not in self.seeded and not _same(before, _state(name)):
+                self._drawn[name] = _seedings.get(name, UNSEEDED)
+
+    def drawn(self) -> Iterator[tuple[str, str]]:
+        """Names of the generators drawn from, each with the digest of its seeding."""
+        yield from sorted(self._drawn.items())
