@@ -57,7 +57,7 @@ PROBES = (
     edited("%run", {"setup.py": ONE}, "%run setup.py", "result = f()"),
     edited("%run in the body", {"setup.py": ONE}, "", "%run setup.py\nresult = f()"),
     edited("runpy in the body", {"setup.py": ONE}, "import runpy", "result = runpy.run_path('setup.py')['f']()"),
-    edited("exec of a file in the body", {"setup.py": ONE}, "", "box = {}\nexec(open('setup.py').read(), box)\nresult = box['f']()"),
+    edited("exec of a file in the body", {"setup.py": ONE}, "", "_box = {}\nexec(open('setup.py').read(), _box)\nresult = _box['f']()"),
     Probe("modules/script in a child process", "rerun", ("import subprocess, sys", work("result = subprocess.run([sys.executable, 'tool.py'], capture_output=True, text=True).stdout")), files={"tool.py": "print(1)\n"}, changed={"tool.py": "print(2)\n"}),
     edited("zip archive", {}, "import sys\nsys.path.insert(0, 'lib.zip')\nimport util", "result = util.f()", before="import zipfile\nwith zipfile.ZipFile('lib.zip', 'w') as z:\n    z.writestr('util.py', 'def f():\\n    return 1\\n')", change="import zipfile\nwith zipfile.ZipFile('lib.zip', 'w') as z:\n    z.writestr('util.py', 'def f():\\n    return 2\\n')", level="process"),
     edited("same size and time", None, "import util", "result = util.f()", level="process", change="import os\nos.utime('util.py', ns=(1, 1))", before="import os\nos.utime('util.py', ns=(1, 1))", environment={"PYTHONDONTWRITEBYTECODE": "1"}),
