@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from nbsteps.core.approvals import Approval
 from nbsteps.core.events import Event
 from nbsteps.core.model import Artifact, Cell, Result, Step
 from nbsteps.core.states import StepState
@@ -61,6 +62,9 @@ class Store(Listener, Protocol):
 
     def flight(self, key: str) -> AbstractContextManager[None]:
         """Hold the key so that one process at a time computes it; waits while another live process holds it."""
+
+    def approvals(self, notebook: str, step: str = "") -> tuple[Approval, ...]:
+        """Requests of a notebook, or of one step, newest first, with what other processes decided a moment ago."""
 
     def put(self, value: object, digest: str) -> Artifact:
         """Store a value under its content digest, once.
@@ -120,8 +124,11 @@ class Evaluator(Protocol):
     def materialise(self, names: Iterable[str]) -> None:
         """Load those of the names that are pending."""
 
-    def run_body(self, step: Step, *, live: bool = True) -> Outcome:
-        """Execute a step's body; with ``live`` its output is shown as it comes, always it is captured."""
+    def run_body(self, step: Step, *, live: bool = True, timeout: float | None = None) -> Outcome:
+        """Execute a step's body; with ``live`` its output is shown as it comes, always it is captured.
+
+        After ``timeout`` seconds the body is stopped, and the outcome's error is a ``StepTimeout``.
+        """
 
     def run_context(self, cell: Cell) -> Outcome:
         """Execute a context cell as if the user had."""

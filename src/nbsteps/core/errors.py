@@ -122,3 +122,46 @@ class UntrustedValueError(StoreError):
 
 class UnstorableValueError(StoreError):
     """A value that no codec can store (an open file, a lock): the step runs again every time."""
+
+
+class StepTimeout(BaseException):
+    """An attempt took longer than ``--timeout``, or the step longer than ``--total-timeout``.
+
+    Attributes:
+        seconds: the limit.
+        total: whether it was the limit over all attempts.
+    """
+
+    def __init__(self, seconds: float, *, total: bool = False) -> None:
+        super().__init__(f"no end after {seconds:g} s")
+        self.seconds = seconds
+        self.total = total
+
+
+class Control(Exception):  # noqa: N818 - not an error: what a body says to the engine
+    """Base of what a step's body may raise to steer the engine."""
+
+
+class Skip(Control):
+    """Raised by a body: the step has nothing to do; what needs it is skipped too, by the rules."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Retry(Control):
+    """Raised by a body: this attempt failed, try again after ``after`` seconds; counts against ``--retries``."""
+
+    def __init__(self, reason: str = "", *, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after = after
+
+
+class NoRetry(Control):
+    """Raised by a body: the step failed, and trying again is of no use."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason

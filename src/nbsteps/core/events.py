@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nbsteps.core.model import Attempt, Result, Run
+from nbsteps.core.approvals import Request, Verdict
+from nbsteps.core.model import Attempt, ItemCounts, Result, Run
 from nbsteps.core.states import RunState, StepState
 
 
@@ -94,6 +95,7 @@ class StepSucceeded:
     attempt: Attempt
     result: Result
     uncacheable: tuple[str, ...] = ()
+    items: ItemCounts | None = None
 
     @property
     def run_id(self) -> str:
@@ -107,6 +109,105 @@ class StepSucceeded:
 
 
 @dataclass(frozen=True, slots=True)
+class StepRetrying:
+    """Attempt number ``attempt`` failed and another follows at ``until``, seconds since the epoch.
+
+    ``item`` is the key of a mapped item, else ``""``.
+    """
+
+    at: float
+    run_id: str
+    step: str
+    attempt: int
+    delay: float
+    until: float
+    item: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepWaiting:
+    """A step waits for a person. The request is stored with it; durable before the run says so."""
+
+    at: float
+    run_id: str
+    step: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalDecided:
+    """Somebody, or the passing of time, decided a request. ``run_id`` is the run that asked."""
+
+    at: float
+    run_id: str
+    notebook: str
+    step: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsStarted:
+    """Bodies of these items of a map are about to be executed. Durable before the first of them starts."""
+
+    at: float
+    run_id: str
+    step: str
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsSucceeded:
+    """Bodies of these items ran to their end and their outputs are stored. Durable before the run says so."""
+
+    at: float
+    run_id: str
+    step: str
+    done: tuple[tuple[Attempt, Result], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """How far a running step is, by its own word (``nbsteps.progress``) or by its items. Never durable.
+
+    ``total`` 0 means unknown. ``items`` counts those of a map.
+    """
+
+    at: float
+    run_id: str
+    step: str
+    done: float
+    total: float = 0
+    text: str = ""
+    items: ItemCounts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepSlow:
+    """A step takes longer than ``--slow`` allows; ``seconds`` so far, ``median`` of its earlier runs."""
+
+    at: float
+    run_id: str
+    step: str
+    seconds: float
+    median: float
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The user decided to keep a stored result although the code changed: it is recorded under the new key.
+
+    ``reasons`` are those that would have made the step run.
+    """
+
+    at: float
+    notebook: str
+    step: str
+    result: Result
+    reasons: tuple[str, ...] = ()
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StepRestored:
     """A stored result was taken instead of running the body; ``time_saved`` is the seconds the body had taken."""
 
@@ -116,6 +217,7 @@ class StepRestored:
     key: str
     time_saved: float
     output_bytes: int = 0
+    items: ItemCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +230,7 @@ class StepEnded:
     state: StepState
     reason: str
     reasons: tuple[str, ...] = ()
+    items: ItemCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +279,14 @@ Event = (
     | AttemptStarted
     | AttemptEnded
     | StepSucceeded
+    | StepRetrying
+    | StepWaiting
+    | ApprovalDecided
+    | ItemsStarted
+    | ItemsSucceeded
+    | Progressed
+    | StepSlow
+    | Accepted
     | StepRestored
     | StepEnded
     | ContextExecuted

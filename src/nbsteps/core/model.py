@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from nbsteps.core.approvals import Request
+from nbsteps.core.policies import Field, Jitter, MapSource, OnExpire, OnReject, Pool, Tolerance, Trigger
 from nbsteps.core.states import AttemptState, RunState, StepState
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
+NO_TOLERANCE = Tolerance()
 
 
 class CacheMode(StrEnum):
@@ -54,6 +57,32 @@ class StepOptions:
         ttl: seconds after its success at which a result expires; None for never.
         owner: who answers for the step; shown, never counted.
         tags: labels; shown, never counted.
+        retries: attempts after the first.
+        retry_delay: seconds before the second attempt.
+        backoff: factor from each delay to the next.
+        max_delay: seconds that no delay exceeds; None for no limit.
+        jitter: whether delays are drawn at random below their value.
+        retry_on: classes of exceptions that are retried, by name in scope or dotted; empty for all.
+        no_retry_on: classes that are not; they win.
+        timeout: seconds that one attempt may take; None for no limit.
+        total_timeout: seconds over all attempts and waits; None for no limit.
+        map: loop variables and what they run over; the body runs once for each item.
+        map_key: expression over the loop variables that identifies an item; ``""`` for its content.
+        max_parallel: items at once; None for as many as there are workers.
+        tolerate: how many items may fail.
+        when: expression that must be true for the step to run, ``else``, or ``""``.
+        branch: group of steps of which one runs, or ``""``.
+        trigger: rule over the states of the direct parents.
+        catch: the step whose failure this one handles, or ``""``.
+        approve: what a person is asked before the body runs; ``""`` for no question.
+        ask: fields of the form.
+        approve_timeout: seconds until the request expires; None for never.
+        on_expire: what an expired request means.
+        on_reject: what a rejected request means.
+        approvers: who may decide; empty for anybody.
+        notify: URLs told of failures, waits and successes.
+        slow: alert from so many times the median duration on; None for never.
+        pool: a limit shared with other steps.
     """
 
     inputs: tuple[str, ...] | None = None
@@ -68,6 +97,32 @@ class StepOptions:
     ttl: float | None = None
     owner: str = ""
     tags: tuple[str, ...] = ()
+    retries: int = 0
+    retry_delay: float = 1.0
+    backoff: float = 2.0
+    max_delay: float | None = None
+    jitter: Jitter = Jitter.NONE
+    retry_on: tuple[str, ...] = ()
+    no_retry_on: tuple[str, ...] = ()
+    timeout: float | None = None
+    total_timeout: float | None = None
+    map: tuple[MapSource, ...] = ()
+    map_key: str = ""
+    max_parallel: int | None = None
+    tolerate: Tolerance = NO_TOLERANCE
+    when: str = ""
+    branch: str = ""
+    trigger: Trigger = Trigger.ALL_SUCCESS
+    catch: str = ""
+    approve: str = ""
+    ask: tuple[Field, ...] = ()
+    approve_timeout: float | None = None
+    on_expire: OnExpire = OnExpire.FAIL
+    on_reject: OnReject = OnReject.SKIP
+    approvers: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    slow: float | None = None
+    pool: Pool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +229,8 @@ class Result:
         displays: everything the body showed, as one stored list of notebook outputs; None if nothing.
         ended_at: seconds since the epoch, UTC.
         duration: seconds the successful attempt took.
+        item: key of the mapped item that this is the result of, ``""`` for a whole step's.
+        accepted_by: who decided to keep this result although the code had changed; ``""`` where nobody had to.
     """
 
     key: str
@@ -188,6 +245,8 @@ class Result:
     started_at: float = 0.0
     ended_at: float = 0.0
     duration: float = 0.0
+    item: str = ""
+    accepted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +302,16 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemCounts:
+    """What became of a map's items."""
+
+    total: int = 0
+    executed: int = 0
+    restored: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class StepRun:
     """What became of one step in one run.
 
@@ -251,6 +320,9 @@ class StepRun:
         reason: one word or phrase for the state, such as ``code changed`` or ``retries_exhausted``.
         reasons: every reason for the decision, as the plan and the log print them.
         time_saved: seconds that restoring spared, 0 where the body ran.
+        items: what became of a map's items; None for a step without ``--map``.
+        handled: whether a ``--catch`` step handled the failure.
+        request: what the step waits for, or what was decided.
     """
 
     step: str
@@ -264,6 +336,9 @@ class StepRun:
     time_saved: float = 0.0
     output_bytes: int = 0
     failure: Failure | None = None
+    items: ItemCounts | None = None
+    handled: bool = False
+    request: Request | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,16 @@ class AttemptState(StrEnum):
     CRASHED = "crashed"
 
 
+class ApprovalState(StrEnum):
+    """Where a request for approval stands; ``void`` is one whose inputs or code changed before anybody decided."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    VOID = "void"
+
+
 _S = StepState
 _ENDS_EARLY = frozenset({_S.CANCELLED, _S.CRASHED})
 
