@@ -56,6 +56,9 @@ class NotebookCells:
         return self._merged
 
     def _merge(self) -> Iterable[Cell]:
+        if not self._executed:
+            yield from self._saved
+            return
         by_id = {seen.cell.id: seen for seen in self._executed.values() if seen.cell.id}
         anonymous = [seen for seen in self._executed.values() if not seen.cell.id]
         by_step = {name: seen for seen in anonymous if (name := _step_name(seen.cell.source))}

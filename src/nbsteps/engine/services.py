@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,3 +66,22 @@ _COUNTER = itertools.count()
 def new_id() -> str:
     """An identifier that no other process makes: 64 random bits and a counter, sortable within a process."""
     return f"{secrets.token_hex(8)}{next(_COUNTER):04x}"
+
+
+@contextmanager
+def paused_collector() -> Iterator[None]:
+    """Keep the garbage collector from looking at what is made meanwhile, nearly all of which stays: trees, graphs.
+
+    Each collection would walk through it, and a full one through everything that the notebook holds, too.
+    """
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if not gc.get_freeze_count():
+            # Moves everything to the oldest generation without looking at it, and costs nothing.
+            gc.freeze()
+            gc.unfreeze()
+        if running:
+            gc.enable()

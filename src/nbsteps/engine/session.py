@@ -19,7 +19,7 @@ from nbsteps.engine.contexts import ContextError, ContextKeeper
 from nbsteps.engine.judge import Judge
 from nbsteps.engine.notebook import NotebookCells
 from nbsteps.engine.runner import Runner
-from nbsteps.engine.services import Services, new_id
+from nbsteps.engine.services import Services, new_id, paused_collector
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class Session:
         cells = self.cells.merged()
         stale = self._graph is None or cells is not self._built_from or bool(self._graph.errors())
         if self._graph is None or stale:
-            self._graph = build(cells, self.services.evaluator.namespace)
+            with paused_collector():
+                self._graph = build(cells, self.services.evaluator.namespace)
             self._built_from = cells
             self._judge = None
         return self._graph
