@@ -137,6 +137,10 @@ class Shell:
         disconnect(self._shell)
         self._shell.reset(new_session=True)
         self._kernel, self._told = None, []
+        if "duckdb" in sys.modules:  # its functions share one database; what one probe left open another cannot use
+            duckdb = sys.modules["duckdb"]
+            duckdb.default_connection().close()
+            duckdb.set_default_connection(duckdb.connect())
 
     def open(self, path: Path, store: Any) -> None:
         """Connect nbsteps with the shell as good as new, for the notebook at ``path``."""
