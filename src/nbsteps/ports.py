@@ -54,6 +54,9 @@ class Listener(Protocol):
 class Store(Listener, Protocol):
     """Where results and history are kept. ``emit`` is durable on return for AttemptStarted and StepSucceeded."""
 
+    def prepare(self) -> None:
+        """A recall will follow soon: begin with what can be done in the background."""
+
     def recall(self, notebook: str, steps: Collection[str], statics: Collection[str]) -> Recall:
         """Read in bulk what is known of these steps and static digests; cheap when repeated in one process."""
 

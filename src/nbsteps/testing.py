@@ -58,6 +58,9 @@ class MemoryStore:
         self._notebooks: dict[str, str] = {} if shared is None else shared._notebooks  # noqa: SLF001 - of this class
         self.refuse: Callable[[object], bool] = lambda _value: False
 
+    def prepare(self) -> None:
+        """Everything is in memory."""
+
     def recall(self, notebook: str, steps: Collection[str], statics: Collection[str]) -> Recall:
         """Everything known."""
         last = {name: found for name in steps if (found := self.last.get((notebook, name))) is not None}

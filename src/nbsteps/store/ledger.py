@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -40,6 +42,7 @@ _JOURNALS: Final = 16
 """Journals from which whoever closes folds them, also where it has no result of its own: each costs a reader a file."""
 _AGAIN: Final = 60.0
 _SHORT: Final = 0.01
+_SWITCH: Final = 0.0002
 _SUBSTANCE: Final = frozenset({StepSucceeded, Cleared})
 """What makes folding worth the while: a process that only restored leaves its lines for the next one that reads."""
 _DURABLE: Final = frozenset({AttemptStarted, StepSucceeded, StepEnded, RunEnded, Cleared})
@@ -80,6 +83,7 @@ class Ledger:
         self._substance = False
         self._losses = home.losses
         self._blocked = float("-inf")
+        self._early: threading.Thread | None = None
 
     def emit(self, event: Event) -> None:
         """Write an event ahead and follow it; what must be is durable on return."""
@@ -187,6 +191,35 @@ class Ledger:
             self._follow(frames)
             if missed:
                 self._load()
+
+    def prepare(self) -> None:
+        """Begin the first look in a thread, once: opening DuckDB takes a while, and the caller has other work."""
+        if self._early is None and self.index.loaded < 0 and self.home.path.exists():
+            run = contextvars.copy_context().run
+            self._early = threading.Thread(target=run, args=(self._look_early,), name="nbsteps-store")
+            self._early.start()
+
+    def _look_early(self) -> None:
+        # Never waits for the lock: so whoever holds it may wait for this thread.
+        if not self.lock.acquire(blocking=False):
+            return
+        interval = sys.getswitchinterval()
+        try:
+            # It comes back from DuckDB a dozen times, and would wait 5 ms for the busy main thread each time.
+            sys.setswitchinterval(_SWITCH)
+            if self.index.loaded < 0:
+                self._follower.mark()
+                self.home.use(self._load_from, _SHORT)
+        except Exception:  # noqa: BLE001, S110 - whoever needs what is stored looks again, waits, and says what is wrong
+            pass
+        finally:
+            sys.setswitchinterval(interval)
+            self.lock.release()
+
+    def settle(self) -> None:
+        """Wait for the first look, if it is going on."""
+        if self._early is not None and self._early is not threading.current_thread():
+            self._early.join()
 
     def _follow(self, frames: list[Frame]) -> None:
         for digest, payload in follow.payloads(frames):

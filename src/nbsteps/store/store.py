@@ -115,6 +115,10 @@ class DuckStore:
         """Take note of an event; an attempt's start and end, a result and a run's end are durable on return."""
         self.ledger.emit(event)
 
+    def prepare(self) -> None:
+        """Begin to read what is stored, in the background; :meth:`recall` waits for it."""
+        self.ledger.prepare()
+
     def recall(self, notebook: str, steps: Collection[str], statics: Collection[str]) -> Recall:
         """Read in bulk what is known of these steps and static digests; DuckDB is opened the first time only.
 
@@ -225,10 +229,16 @@ class DuckStore:
 _stores: weakref.WeakSet[DuckStore] = weakref.WeakSet()
 
 
+def _before_fork() -> None:
+    """No thread of ours has DuckDB open while the process is copied."""
+    for store in list(_stores):
+        store.ledger.settle()
+
+
 def _fork() -> None:
     for store in list(_stores):
         store._after_fork()  # noqa: SLF001 - the same module
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_fork)
