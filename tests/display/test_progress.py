@@ -6,21 +6,30 @@ import io
 
 import pytest
 
+from nbsteps.core.approvals import Request, Verdict
 from nbsteps.core.events import (
+    Accepted,
+    ApprovalDecided,
     AttemptEnded,
     AttemptStarted,
     Cleared,
     ContextExecuted,
+    ItemsStarted,
+    ItemsSucceeded,
+    Progressed,
     RunEnded,
     RunStarted,
     StepEnded,
     StepRestored,
+    StepRetrying,
+    StepSlow,
     StepStarted,
     StepSucceeded,
+    StepWaiting,
     Warned,
 )
-from nbsteps.core.model import Attempt, Failure, Result, Run
-from nbsteps.core.states import AttemptState, RunState, StepState
+from nbsteps.core.model import Attempt, Failure, ItemCounts, Result, Run
+from nbsteps.core.states import ApprovalState, AttemptState, RunState, StepState
 from nbsteps.display.progress import ProgressLines
 from nbsteps.display.standing import SIGNS, STALE, WORDS
 
@@ -30,6 +39,10 @@ RESULT = Result("k", "s", "nb", "clean", "r", {}, (), duration=2.1)
 def attempt(number=1, failure=None, item=""):
     state = AttemptState.RUNNING if failure is None else AttemptState.FAILED
     return Attempt("r", "clean", number, 0.0, "main", "h", 1, item=item, state=state, failure=failure)
+
+
+def decided(state, by="", comment=""):
+    return ApprovalDecided(0, "r", "nb", "clean", Verdict("q", state, 0.0, by, comment))
 
 
 def check(events, *lines):
@@ -54,6 +67,20 @@ def check(events, *lines):
         (StepEnded(0, "r", "clean", StepState.CANCELLED, "interrupted"), "■ clean cancelled: interrupted"),
         (ContextExecuted(0, "r", "cell 3", 0.2), "✓ cell 3 executed in 0.2s"),
         (Cleared(0, "nb", "clean"), "◌ clean forgotten"),
+        (
+            StepSucceeded(0, attempt(), RESULT, (), ItemCounts(9, 6, 2, 1)),
+            "✓ clean succeeded in 2.1s, 9 items (6 executed, 2 restored, 1 failed)",
+        ),
+        (
+            StepEnded(0, "r", "clean", StepState.FAILED, "too many failed", (), ItemCounts(1, 1, 0, 1)),
+            "✗ clean failed, 1 item (1 executed, 1 failed): too many failed",
+        ),
+        (StepRetrying(0, "r", "clean", 1, 0.0, 0.0), "↻ clean retrying, attempt 2"),
+        (StepRetrying(0, "r", "clean", 1, 3.0, 3.0, "x"), "↻ clean item x retrying in 3.0s, attempt 2"),
+        (StepSlow(0, "r", "clean", 90, 40), "! warning: clean: takes longer than usual: 1m 30s so far, 40s as a rule"),
+        (decided(ApprovalState.APPROVED, "dana", "fine"), "✓ clean approved by dana: fine"),
+        (decided(ApprovalState.EXPIRED), "» clean expired"),
+        (Accepted(0, "nb", "clean", RESULT, ("code changed",)), "○ clean accepted as it is stored: code changed"),
         (Warned(0, "r", "clean", "uncacheable: conn"), "! warning: clean: uncacheable: conn"),
         (Warned(0, "r", "", "store is slow"), "! warning: store is slow"),
     ],
@@ -69,7 +96,10 @@ def test_one_event_is_one_line(event, line):
         RunEnded(0, "r", RunState.SUCCEEDED),
         AttemptStarted(0, attempt()),
         AttemptEnded(0, attempt(failure=Failure("ValueError", "x"))),
-        AttemptStarted(0, attempt(2, item="a")),
+        AttemptStarted(0, attempt(2)),
+        ItemsStarted(0, "r", "clean", (attempt(item="a"),)),
+        ItemsSucceeded(0, "r", "clean", ((attempt(item="a"), RESULT),)),
+        Progressed(0, "r", "clean", 3),
     ],
 )
 def test_what_other_lines_say_is_not_said_twice(event):
@@ -84,7 +114,18 @@ def test_a_failure_comes_with_its_mend():
 
 def test_a_second_attempt_says_what_ended_the_first():
     ended = AttemptEnded(0, attempt(failure=Failure("OSError", "busy")))
-    check([ended, AttemptStarted(0, attempt(2))], "↻ clean retrying, attempt 2: after OSError: busy")
+    check([ended, StepRetrying(0, "r", "clean", 1, 0.5, 9)],
+          "↻ clean retrying in 0.5s, attempt 2: after OSError: busy")  # fmt: skip
+
+
+def test_a_request_for_approval_says_what_to_type():
+    asked = StepWaiting(0, "r", "clean", Request("q", "nb", "r", "clean", "k", "Publish?", 0.0))
+    check([asked], "◆ clean needs approval: Publish?", "    %pipeline approve clean")
+
+
+def test_progress_is_a_line_for_each_quarter():
+    events = [Progressed(0, "r", "clean", done, 1000) for done in range(1, 1001)]
+    check(events, "▸ clean 250/1000", "▸ clean 500/1000", "▸ clean 750/1000")
 
 
 def test_a_warning_comes_with_its_mend():

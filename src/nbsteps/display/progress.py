@@ -6,23 +6,31 @@ from collections.abc import Callable
 from typing import assert_never
 
 from nbsteps.core.events import (
+    Accepted,
+    ApprovalDecided,
     AttemptEnded,
     AttemptStarted,
     Cleared,
     ContextExecuted,
     Event,
+    ItemsStarted,
+    ItemsSucceeded,
+    Progressed,
     RunEnded,
     RunStarted,
     StepEnded,
     StepRestored,
+    StepRetrying,
+    StepSlow,
     StepStarted,
     StepSucceeded,
+    StepWaiting,
     Warned,
 )
-from nbsteps.core.model import Attempt, Failure
-from nbsteps.core.states import StepState
+from nbsteps.core.model import Failure, ItemCounts
+from nbsteps.core.states import ApprovalState, StepState
 from nbsteps.display.standing import SIGNS, WORDS
-from nbsteps.display.wording import duration, one_line
+from nbsteps.display.wording import count, duration, one_line
 
 
 class ProgressLines:
@@ -35,58 +43,98 @@ class ProgressLines:
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
         self._failures: dict[str, Failure] = {}
+        self._quarters: dict[str, int] = {}
 
     def emit(self, event: Event) -> None:
         """Write what the event means to a person, if anything."""
         match event:
             case RunStarted() | RunEnded():
                 self._failures.clear()
+                self._quarters.clear()
+            case AttemptStarted() | ItemsStarted() | ItemsSucceeded():
+                pass  # how the first attempt starts and the last ends, its step says
             case StepStarted():
                 self._line(StepState.RUNNING, event.step, "running", ", ".join(event.reasons))
-            case AttemptStarted() | AttemptEnded():
-                self._attempt(event.attempt)
+            case AttemptEnded() | StepRetrying() | Progressed() | StepSlow():
+                self._meanwhile(event)
             case StepSucceeded() | StepRestored() | StepEnded():
                 self._end(event)
-            case ContextExecuted():
-                self._say(f"{SIGNS[StepState.SUCCEEDED]} {event.cell} executed in {duration(event.duration)}")
-            case Warned():
-                self._warn(event)
-            case Cleared():
-                self._say(f"{SIGNS[StepState.PENDING]} {event.step} forgotten")
+            case StepWaiting() | ApprovalDecided() | Accepted() | Cleared():
+                self._decision(event)
+            case ContextExecuted() | Warned():
+                self._remark(event)
             case _:
                 assert_never(event)
 
-    def _attempt(self, attempt: Attempt) -> None:
-        """Say only that a step is tried again: how the first attempt starts and the last ends, its step says."""
-        if attempt.failure is not None:
-            self._failures[attempt.step] = attempt.failure
-        elif attempt.attempt > 1 and not attempt.item:
-            failure = self._failures.get(attempt.step)
-            after = "" if failure is None else f"after {failure.error_type}: {failure.message}"
-            self._line(StepState.RETRYING, attempt.step, f"retrying, attempt {attempt.attempt}", after)
+    def _meanwhile(self, event: AttemptEnded | StepRetrying | Progressed | StepSlow) -> None:
+        match event:
+            case AttemptEnded():
+                if event.attempt.failure is not None:
+                    self._failures[event.step] = event.attempt.failure
+            case StepRetrying():
+                self._retry(event)
+            case Progressed():
+                self._progress(event)
+            case StepSlow():
+                took, median = duration(event.seconds), duration(event.median)
+                self._say(f"! warning: {event.step}: takes longer than usual: {took} so far, {median} as a rule")
+
+    def _retry(self, event: StepRetrying) -> None:
+        failure = self._failures.get(event.step)
+        after = "" if failure is None else f"after {failure.error_type}: {failure.message}"
+        soon = f" in {duration(event.delay)}" if event.delay > 0 else ""
+        name = f"{event.step} item {event.item}" if event.item else event.step
+        self._line(StepState.RETRYING, name, f"retrying{soon}, attempt {event.attempt + 1}", after)
+
+    def _progress(self, event: Progressed) -> None:
+        """One line for each quarter: a log is read afterwards."""
+        quarter = int(4 * event.done / event.total) if event.total else 0
+        if self._quarters.get(event.step, 0) < quarter < 4:  # noqa: PLR2004 - its end is a line of its own
+            self._quarters[event.step] = quarter
+            self._line(StepState.RUNNING, event.step, f"{event.done:g}/{event.total:g}", event.text)
 
     def _end(self, event: StepSucceeded | StepRestored | StepEnded) -> None:
+        items = _items(event.items)
         match event:
             case StepSucceeded():
                 kept = f"not cached: {', '.join(event.uncacheable)}" if event.uncacheable else ""
-                words = f"succeeded in {duration(event.result.duration)}"
+                words = f"succeeded in {duration(event.result.duration)}{items}"
                 self._line(StepState.SUCCEEDED, event.step, words, kept)
             case StepRestored():
                 words = f"restored, spared {duration(event.time_saved)}"
                 self._line(StepState.CACHED, event.step, words)
             case StepEnded():
-                self._line(event.state, event.step, WORDS[event.state].lower(), event.reason)
+                self._line(event.state, event.step, f"{WORDS[event.state].lower()}{items}", event.reason)
                 self._hint(self._failures.get(event.step))
+
+    def _decision(self, event: StepWaiting | ApprovalDecided | Accepted | Cleared) -> None:
+        match event:
+            case StepWaiting():
+                self._line(StepState.WAITING, event.step, "needs approval", event.request.message)
+                self._say(f"    %pipeline approve {event.step}")
+            case ApprovalDecided():
+                verdict = event.verdict
+                sign = StepState.SUCCEEDED if verdict.state is ApprovalState.APPROVED else StepState.SKIPPED
+                by = f" by {verdict.by}" if verdict.by else ""
+                self._line(sign, event.step, f"{verdict.state}{by}", verdict.comment)
+            case Accepted():
+                self._line(StepState.CACHED, event.step, "accepted as it is stored", ", ".join(event.reasons))
+            case Cleared():
+                self._line(StepState.PENDING, event.step, "forgotten")
 
     def _hint(self, failure: Failure | None) -> None:
         if failure is not None and failure.hint:
             self._say(f"    {one_line(failure.hint)}")
 
-    def _warn(self, event: Warned) -> None:
-        where = f"{event.step}: " if event.step else ""
-        self._say(f"! warning: {where}{event.message}")
-        if event.hint:
-            self._say(f"    {one_line(event.hint)}")
+    def _remark(self, event: ContextExecuted | Warned) -> None:
+        match event:
+            case ContextExecuted():
+                self._say(f"{SIGNS[StepState.SUCCEEDED]} {event.cell} executed in {duration(event.duration)}")
+            case Warned():
+                where = f"{event.step}: " if event.step else ""
+                self._say(f"! warning: {where}{event.message}")
+                if event.hint:
+                    self._say(f"    {one_line(event.hint)}")
 
     def _line(self, state: StepState, step: str, words: str, detail: str = "") -> None:
         self._say(f"{SIGNS[state]} {step} {words}" + (f": {detail}" if detail else ""))
@@ -99,3 +147,12 @@ class ProgressLines:
             self._write(line)
         except UnicodeEncodeError:
             self._write(line.encode("ascii", "replace").decode("ascii"))
+
+
+def _items(items: ItemCounts | None) -> str:
+    """What became of a map's items, to be said after its state."""
+    if items is None:
+        return ""
+    parts = ((items.executed, "executed"), (items.restored, "restored"), (items.failed, "failed"))
+    told = ", ".join(f"{number} {word}" for number, word in parts if number)
+    return f", {count(items.total, 'item')}" + (f" ({told})" if told else "")
