@@ -21,6 +21,7 @@ from nbsteps.core.options import (
     parse_line,
     reference_markdown,
 )
+from nbsteps.core.policies import Field, Jitter, MapSource, OnExpire, OnReject, Pool, Tolerance, Trigger
 
 
 def check(line: str, name: str = "s", **expect: Any) -> None:
@@ -80,6 +81,41 @@ def check_bad(line: str, message: str, hint: str = "") -> None:
         ("s --ttl 1h30m", {"ttl": 5400.0}),
         ("s --owner ana --tags a b,c", {"owner": "ana", "tags": ("a", "b", "c")}),
         ("s --owner 'Ana B.'", {"owner": "Ana B."}),
+        ("s --retries 0", {}),
+        ("s --retries 3 --retry-delay 500ms --backoff 1", {"retries": 3, "retry_delay": 0.5, "backoff": 1.0}),
+        ("s --retry-delay 0s --max-delay 1m30s", {"retry_delay": 0.0, "max_delay": 90.0}),
+        ("s --jitter full", {"jitter": Jitter.FULL}),
+        ("s --retry-on OSError,requests.Timeout", {"retry_on": ("OSError", "requests.Timeout")}),
+        ("s --no-retry-on KeyError TypeError", {"no_retry_on": ("KeyError", "TypeError")}),
+        ("s --timeout 2m --total-timeout 1h", {"timeout": 120.0, "total_timeout": 3600.0}),
+        ("s --map day=days", {"map": (MapSource("day", "days"),)}),
+        ("s --map=a=xs,b=ys", {"map": (MapSource("a", "xs"), MapSource("b", "ys"))}),
+        ("s --map-key day.date", {"map_key": "day.date"}),
+        ("s --map-key 'day[0], 1'", {"map_key": "day[0], 1"}),
+        ("s --max-parallel 4 --tolerate 3", {"max_parallel": 4, "tolerate": Tolerance(3)}),
+        ("s --tolerate 12.5%", {"tolerate": Tolerance(12.5, percent=True)}),
+        ("s --when 'len(x) > 0'", {"when": "len(x) > 0"}),
+        ("s --when \"x == 'a'\"", {"when": "x == 'a'"}),
+        ("s --branch load --when else", {"branch": "load", "when": "else"}),
+        ("s --when \"failed('a') or skipped('b')\"", {"when": "failed('a') or skipped('b')"}),
+        ("s --trigger none_failed", {"trigger": Trigger.NONE_FAILED}),
+        ("s --catch fetch", {"catch": "fetch"}),
+        ("s --approve 'Pay {total:,.2f} of {{all}}?'", {"approve": "Pay {total:,.2f} of {{all}}?"}),
+        (
+            "s --ask amount:float=0.5 note, on:date ok:bool=no",
+            {"ask": (Field("amount", "float", "0.5"), Field("note"), Field("on", "date"), Field("ok", "bool", "no"))},
+        ),
+        (
+            "s --ask 'size:small|very large=very large'",
+            {"ask": (Field("size", "choice", "very large", ("small", "very large")),)},
+        ),
+        ("s --ask note=", {"ask": (Field("note", "str", ""),)}),
+        ("s --ask note=a=b", {"ask": (Field("note", "str", "a=b"),)}),
+        ("s --approve-timeout 1d --on-expire reject", {"approve_timeout": 86_400.0, "on_expire": OnExpire.REJECT}),
+        ("s --on-reject fail --approvers ana,ben", {"on_reject": OnReject.FAIL, "approvers": ("ana", "ben")}),
+        ("s --notify json://h/a 'mailto://x?to=a,b'", {"notify": ("json://h/a", "mailto://x?to=a,b")}),
+        ("s --slow 2x --pool api:2", {"slow": 2.0, "pool": Pool("api", 2)}),
+        ("s --pool a:b:2", {"pool": Pool("a:b", 2)}),
     ],
 )
 def test_good_lines(line: str, expect: dict[str, Any]) -> None:
@@ -120,6 +156,47 @@ def test_good_lines(line: str, expect: dict[str, Any]) -> None:
         ("s --ttl 30", "--ttl: '30' is no duration", "--ttl 1d"),
         ("s --ttl soon", "--ttl: 'soon' is no duration", "--ttl 1d"),
         ("s --owner 'ana", "a quote in", "close the quote"),
+        ("s --retries -1", "--retries: '-1' is no whole number from 0 on", "--retries 3"),
+        ("s --retries many", "--retries: 'many' is no whole number", "--retries 3"),
+        ("s --retry-delay -1s", "--retry-delay: '-1s' is no duration", "--retry-delay 5s"),
+        ("s --max-delay 5", "--max-delay: '5' is no duration", "--max-delay 1m"),
+        ("s --backoff 0.5", "--backoff: '0.5' is no number from 1 on", "--backoff 1.5"),
+        ("s --backoff nan", "--backoff: 'nan' is no number from 1 on", "--backoff 1.5"),
+        ("s --backoff -2", "--backoff: '-2' is no number from 1 on", "--backoff 1.5"),
+        ("s --jitter some", "--jitter: 'some' is none of none, full", "--jitter full"),
+        ("s --retry-on 3", "--retry-on: '3' is no Python name", "--retry-on ConnectionError"),
+        ("s --retry-on a..b", "--retry-on: '' is no Python name", "--retry-on ConnectionError"),
+        ("s --timeout 0s", "--timeout: '0s' leaves no time", "--timeout 2m"),
+        ("s --total-timeout 0ms", "--total-timeout: '0ms' leaves no time", "--total-timeout 10m"),
+        ("s --map", "--map: it has no value", "--map day=days"),
+        ("s --map day", "--map: 'day' does not say what it runs over; write day=ITEMS", "--map day=days"),
+        ("s --map day=days[1]", "--map: 'days[1]' is no Python name", "--map day=days"),
+        ("s --map-key 'a b'", "--map-key: 'a b' is no Python expression", "--map-key day.date"),
+        ("s --max-parallel 0", "--max-parallel: '0' is no whole number from 1 on", "--max-parallel 4"),
+        ("s --tolerate 101%", "--tolerate: '101%' is neither a number of items nor a share", "--tolerate 5%"),
+        ("s --tolerate 1.5", "--tolerate: '1.5' is neither a number of items nor a share", "--tolerate 5%"),
+        ("s --tolerate -1", "--tolerate: '-1' is neither a number of items nor a share", "--tolerate 5%"),
+        ("s --when 'x >'", "--when: 'x >' is no Python expression", "--when 'len(orders) > 0'"),
+        ("s --when x > 1", "--when: it takes one value, not 3; put a value that contains blanks in quotes", "--when"),
+        ("s --when 'failed(a)'", "--when: failed asks how a step ended and takes its name", "--when"),
+        ("s --branch a-b", "--branch: 'a-b' is no Python name", "--branch load"),
+        ("s --trigger all_succes", "--trigger: 'all_succes' is none of all_success, all_done", "--trigger all_done"),
+        ("s --catch a b", "--catch: it takes one value, not 2", "--catch fetch"),
+        ("s --approve 'Pay {}?'", "--approve: {} names no variable", "--approve"),
+        ("s --approve 'Pay {total'", "--approve: expected '}' before end of string", "--approve"),
+        ("s --ask 'a b'", "--ask: 'a b' is no Python name", "--ask amount:float=0.5"),
+        ("s --ask count: int=3", "--ask: '' is no type of a field", "--ask"),
+        ("s --ask amount:money", "--ask: 'money' is no type of a field: str, int, float, bool, date", "--ask"),
+        ("s --ask amount:float=much", "--ask: 'much' is no number", "--ask"),
+        ("s --ask 'size:a|b=c'", "--ask: 'c' is none of a, b", "--ask"),
+        ("s --ask 'size:a|a'", "--ask: the choices of size must be different and not empty", "--ask"),
+        ("s --approve-timeout 0s", "--approve-timeout: '0s' leaves no time", "--approve-timeout 1d"),
+        ("s --on-expire never", "--on-expire: 'never' is none of fail, reject, approve", "--on-expire reject"),
+        ("s --on-reject no", "--on-reject: 'no' is none of skip, fail", "--on-reject fail"),
+        ("s --slow 2", "--slow: '2' is no multiple of the median from 1x on", "--slow 2x"),
+        ("s --slow 0.5x", "--slow: '0.5x' is no multiple of the median from 1x on", "--slow 2x"),
+        ("s --pool api", "--pool: 'api' does not say how many may run at once; write api:SLOTS", "--pool api:2"),
+        ("s --pool api:0", "--pool: '0' is no whole number from 1 on", "--pool api:2"),
         ("s --owner=it's", "a quote in", "close the quote"),
     ],
 )
@@ -198,6 +275,19 @@ def identifiers() -> st.SearchStrategy[str]:
 
 NAMES = st.lists(identifiers(), max_size=3, unique=True).map(tuple)
 WORDS = st.lists(st.text(min_size=1, max_size=8), max_size=3, unique=True).map(tuple)
+SECONDS = st.floats(min_value=0, allow_infinity=False, allow_nan=False)
+LIMITS = st.none() | st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+DOTTED = st.lists(st.lists(identifiers(), min_size=1, max_size=3).map(".".join), max_size=2, unique=True).map(tuple)
+EXPRESSIONS = st.sampled_from(["", "x", "x > 1 and y == 'a b'", 'len(rows), "\'"', "-x", r"'\n' in x"])
+CHOICES = st.lists(st.text("ab c,'", min_size=1, max_size=4).map(str.strip).filter(bool), min_size=2, unique=True)
+FORM_FIELDS = (
+    st.builds(Field, identifiers(), st.just("str"), st.none() | st.text(max_size=8))
+    | st.builds(Field, identifiers(), st.just("int"), st.none() | st.integers().map(str))
+    | st.builds(Field, identifiers(), st.just("float"), st.none() | SECONDS.map(repr))
+    | st.builds(Field, identifiers(), st.just("bool"), st.none() | st.sampled_from(["yes", "no"]))
+    | st.builds(Field, identifiers(), st.just("date"), st.none() | st.dates().map(str))
+    | st.builds(Field, identifiers(), st.just("choice"), st.none(), CHOICES.map(tuple))
+)
 ANY_OPTIONS = st.builds(
     StepOptions,
     inputs=st.none() | NAMES,
@@ -209,9 +299,35 @@ ANY_OPTIONS = st.builds(
     mutates=NAMES,
     version=st.text(max_size=8),
     cache=st.sampled_from(CacheMode),
-    ttl=st.none() | st.floats(min_value=0, allow_infinity=False, allow_nan=False),
+    ttl=st.none() | SECONDS,
     owner=st.text(max_size=8),
     tags=WORDS,
+    retries=st.integers(0, 10**6),
+    retry_delay=SECONDS,
+    backoff=st.floats(min_value=1, allow_infinity=False),
+    max_delay=st.none() | SECONDS,
+    jitter=st.sampled_from(Jitter),
+    retry_on=DOTTED,
+    no_retry_on=DOTTED,
+    timeout=LIMITS,
+    total_timeout=LIMITS,
+    map=st.lists(st.builds(MapSource, identifiers(), identifiers()), max_size=2, unique=True).map(tuple),
+    map_key=EXPRESSIONS,
+    max_parallel=st.none() | st.integers(min_value=1),
+    tolerate=st.builds(Tolerance, st.integers(0, 10**6)) | st.builds(Tolerance, st.floats(0, 100), st.just(value=True)),
+    when=EXPRESSIONS | st.sampled_from(["else", "failed('a') and x"]),
+    branch=st.just("") | identifiers(),
+    trigger=st.sampled_from(Trigger),
+    catch=st.just("") | identifiers(),
+    approve=st.text(max_size=8).map(lambda text: text.replace("{", "{{").replace("}", "}}")),
+    ask=st.lists(FORM_FIELDS, max_size=2, unique=True).map(tuple),
+    approve_timeout=LIMITS,
+    on_expire=st.sampled_from(OnExpire),
+    on_reject=st.sampled_from(OnReject),
+    approvers=WORDS,
+    notify=WORDS,
+    slow=st.none() | st.floats(min_value=1, allow_infinity=False),
+    pool=st.none() | st.builds(Pool, st.text(min_size=1, max_size=5), st.integers(min_value=1)),
 )
 
 

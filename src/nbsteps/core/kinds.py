@@ -121,7 +121,12 @@ class Kind:
         return [self.show(item) for item in value] if self.many else [self.show(value)]
 
 
-def _read_name(word: str) -> str:
+def read_name(word: str) -> str:
+    """A Python name, in the form in which Python compares names.
+
+    Raises:
+        ValueError: it is none.
+    """
     if word.isidentifier() and not keyword.iskeyword(word):
         # Python compares identifiers in this form.
         return word if word.isascii() else unicodedata.normalize("NFKC", word)
@@ -146,7 +151,7 @@ def _unquote(word: str) -> str:
     return Literal(plain)
 
 
-NAMES = Kind(_read_name, many=True)
+NAMES = Kind(read_name, many=True)
 WORDS = Kind(str, many=True)
 TEXT = Kind(str)
 CACHE = Kind(_read_cache)

@@ -1,4 +1,4 @@
-"""The text of a ``%%step`` line -> name, options and messages. One table drives parser, printer, help and docs."""
+"""The text of a ``%%step`` line -> name, options and messages. What the options are stands in option_table."""
 
 from __future__ import annotations
 
@@ -7,25 +7,13 @@ import difflib
 import keyword
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from nbsteps.core.kinds import (
-    CACHE,
-    DASHES,
-    DURATION,
-    NAMES,
-    TEXT,
-    WORDS,
-    Kind,
-    Literal,
-    is_flag,
-    parse_duration,
-    quote,
-    tokenize,
-)
+from nbsteps.core.kinds import DASHES, Literal, is_flag, parse_duration, quote, tokenize
 from nbsteps.core.model import StepOptions
+from nbsteps.core.option_table import OPTIONS, USAGE, Option, help_text, reference_markdown
 
 __all__ = [
     "OPTIONS",
@@ -37,29 +25,6 @@ __all__ = [
     "parse_line",
     "reference_markdown",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One row of the table.
-
-    Attributes:
-        flag: as the user writes it, ``--in``.
-        field: the field of :class:`StepOptions` that it fills.
-        metavar: what stands for its value in help.
-        kind: how its words are read and printed.
-        help: one sentence.
-        example: what may follow ``%%step NAME`` to use it.
-        counts_in_key: whether changing it can change what makes a stored result reusable.
-    """
-
-    flag: str
-    field: str
-    metavar: str
-    kind: Kind
-    help: str
-    example: str
-    counts_in_key: bool
 
 
 class Parsed(NamedTuple):
@@ -76,40 +41,11 @@ class Parsed(NamedTuple):
     messages: tuple[tuple[str, str], ...]
 
 
-OPTIONS: tuple[Option, ...] = (
-    Option("--in", "inputs", "NAME...", NAMES, "Variables that the step reads and other steps write; without it they "
-           "are found in the code, and an empty list means none.", "--in raw rates", counts_in_key=True),
-    Option("--out", "outputs", "NAME...", NAMES, "Variables that the step must have assigned when it ends; without it "
-           "they are found in the code, and an empty list means none.", "--out orders", counts_in_key=True),
-    Option("--after", "after", "STEP...", NAMES, "Steps that must come first although no data passes between them.",
-           "--after download", counts_in_key=False),
-    Option("--files", "files", "GLOB...", WORDS, "Patterns of files, relative to the notebook's folder, whose content "
-           "counts.", "--files data/*.csv", counts_in_key=True),
-    Option("--env", "env", "NAME...", WORDS, "Environment variables whose values count; only digests are stored.",
-           "--env REGION", counts_in_key=True),
-    Option("--ignore", "ignore", "NAME...", NAMES, "Names that the code reads and whose values do not count.",
-           "--ignore connection", counts_in_key=True),
-    Option("--mutates", "mutates", "NAME...", NAMES, "Inputs that the step changes in place; they become outputs too.",
-           "--mutates orders", counts_in_key=True),
-    Option("--version", "version", "STR", TEXT, "A text that counts: change it to force a new result.", "--version 2",
-           counts_in_key=True),
-    Option("--cache", "cache", "on|off|run", CACHE, "Whether results are reused: always, never, or only while the "
-           "same run is resumed.", "--cache off", counts_in_key=False),
-    Option("--ttl", "ttl", "DURATION", DURATION, "Time after its success at which a result expires, such as 30s, 2m, "
-           "1h30m or 1d.", "--ttl 1d", counts_in_key=False),
-    Option("--owner", "owner", "STR", TEXT, "Who answers for the step; shown, never counted.", "--owner ana",
-           counts_in_key=False),
-    Option("--tags", "tags", "TAG...", WORDS, "Labels; shown, never counted.", "--tags daily finance",
-           counts_in_key=False),
-)  # fmt: skip
-"""Every option of a step, in the order of the fields of :class:`StepOptions`."""
-
 _BY_FLAG: Mapping[str, Option] = {option.flag: option for option in OPTIONS}
 _DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(StepOptions)}
 _NO_OPTIONS = StepOptions()
 # IPython adds names of its own; the answer must be the same with and without it.
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")) | {"display", "get_ipython"}
-_USAGE = "%%step NAME [options]"
 
 
 @lru_cache(maxsize=8192)
@@ -139,35 +75,10 @@ def format_line(name: str, options: StepOptions) -> str:
     return " ".join(pieces)
 
 
-def help_text() -> str:
-    """What ``%%step?`` shows."""
-    heads = [f"{option.flag} {option.metavar}" for option in OPTIONS]
-    width = max(map(len, heads))
-    rows = [f"  {head:<{width}}  {option.help}" for head, option in zip(heads, OPTIONS, strict=True)]
-    intro = [
-        f"{_USAGE}",
-        "",
-        "Tag this cell as a step of the notebook's pipeline. NAME is a Python identifier, unique in the notebook.",
-        "Lists take spaces or commas. A backslash at the end of the line continues it on the next line.",
-        "",
-    ]
-    return "\n".join([*intro, *rows, "", "Example:", "  %%step clean --in raw rates --out orders"])
-
-
-def reference_markdown() -> str:
-    """The table of options for the documentation."""
-    rows = ["| option | what it says | example | in the key |", "|---|---|---|---|"]
-    for option in OPTIONS:
-        metavar = option.metavar.replace("|", "\\|")
-        counts = "yes" if option.counts_in_key else "no"
-        rows.append(f"| `{option.flag} {metavar}` | {option.help} | `{option.example}` | {counts} |")
-    return "\n".join(rows) + "\n"
-
-
 def _step_name(words: list[str], messages: list[tuple[str, str]]) -> str:
     """The step's name, ``""`` if there is none."""
     if not words or is_flag(words[0]):
-        messages.append(("the step has no name", f"give it one: {_USAGE}"))
+        messages.append(("the step has no name", f"give it one: {USAGE}"))
         return ""
     name = words[0]
     if problem := _bad_name(name):
@@ -208,7 +119,7 @@ def _options(words: list[str], messages: list[tuple[str, str]]) -> dict[str, Any
 def _misplaced(word: str) -> tuple[str, str]:
     """Message for a word that stands where an option should."""
     if not is_flag(word):
-        return f"{word!r} belongs to no option", f"options start with two dashes: {_USAGE}"
+        return f"{word!r} belongs to no option", f"options start with two dashes: {USAGE}"
     wanted = f"--{word.lstrip(''.join(DASHES)).lower()}"
     close = [wanted] if wanted in _BY_FLAG else difflib.get_close_matches(wanted, _BY_FLAG, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else f"known options: {', '.join(_BY_FLAG)}"
