@@ -6,6 +6,7 @@ and their like go through them. Only what the user's code asks counts.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable
@@ -15,9 +16,12 @@ from typing import Any, Final
 from nbsteps.identity.filehash import OWN
 from nbsteps.identity.places import Origin, file_origin
 
-_REPLACED: Final = ("stat", "getcwd", "getcwdb")
+_REPLACED: Final = ("stat", "lstat", "access", "readlink", "getcwd", "getcwdb")
 _ORIGINALS: Final[dict[str, Any]] = {name: getattr(os, name) for name in _REPLACED}
 _DEEPEST: Final = 12
+_FOLLOWING_LINKS: Final = frozenset({"realpath", "_joinrealpath", "walk", "_walk"})
+"""Functions of Python's own that ask of every folder on the way whether it is a link."""
+_ABILITIES: Final = ("supports_fd", "supports_dir_fd", "supports_follow_symlinks", "supports_effective_ids")
 
 
 class Asking:
@@ -31,12 +35,16 @@ class Asking:
     def __init__(self, looked: Callable[[Any], None], located: Callable[[], None]) -> None:
         self._looked = looked
         self._located = located
+        asking = {name: self._asking(_ORIGINALS[name]) for name in ("stat", "lstat", "access", "readlink")}
+        self._replacements: dict[str, Any] = {**asking, "getcwd": self._getcwd, "getcwdb": self._getcwdb}
+        for ability in _ABILITIES:  # shutil looks there for what it may ask
+            able: set[Any] = getattr(os, ability)
+            able |= {asking[name] for name in asking if _ORIGINALS[name] in able}
 
     def install(self) -> None:
         """Begin to listen."""
-        os.stat = self._stat
-        os.getcwd = self._getcwd
-        os.getcwdb = self._getcwdb
+        for name, function in self._replacements.items():
+            setattr(os, name, function)
 
     @staticmethod
     def remove() -> None:
@@ -44,11 +52,14 @@ class Asking:
         for name, function in _ORIGINALS.items():
             setattr(os, name, function)
 
-    def _stat(self, path: Any, *args: Any, **options: Any) -> os.stat_result:
-        if not isinstance(path, int) and not options.get("dir_fd") and _by_user():
-            self._looked(path)
-        result: os.stat_result = _ORIGINALS["stat"](path, *args, **options)
-        return result
+    def _asking(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def asking(path: Any, *args: Any, **options: Any) -> Any:
+            if not isinstance(path, int) and not options.get("dir_fd") and _by_user():
+                self._looked(path)
+            return function(path, *args, **options)
+
+        return asking
 
     def _getcwd(self) -> str:
         if _by_user():
@@ -77,5 +88,7 @@ def _by_user() -> bool:
         origin = file_origin(filename)
         if origin is not Origin.PYTHON:
             return origin is Origin.LOCAL
+        if frame.f_code.co_name in _FOLLOWING_LINKS:
+            return False
         frame = frame.f_back
     return False

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import BuiltinFunctionType
 from typing import Final
 
 from nbsteps.core.model import Part, PartKind
 from nbsteps.core.names import analyse
-from nbsteps.identity.codeobjects import body_facts
+from nbsteps.identity.codeobjects import body_facts, magics_of
 from nbsteps.identity.distributions import EnvMode, package_part
 from nbsteps.identity.environment import declared_env, shell_variables
 from nbsteps.identity.feed import digest_texts
@@ -22,6 +23,8 @@ from nbsteps.identity.settings import process_settings
 from nbsteps.identity.trees import body_digest
 
 _BUILTINS: Final = vars(builtins)
+_USUAL: Final = (BuiltinFunctionType, type)
+"""What Python's own names of builtins stand for; a cell may have put others there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +93,15 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
     reached: list[str] = []
     follow: list[str] = []
     facts = body_facts(body)
-    for name in (*reads, *(name for name in facts.texts.names if name in namespace or name in stop)):
+    for name in dict.fromkeys((*reads, *sorted(facts.texts.among(namespace, stop)))):
         if name in stop:
             if name not in ignore:
                 reached.append(name)
-        elif name in namespace or name not in _BUILTINS:
+        elif name in namespace or not isinstance(_BUILTINS.get(name), _USUAL):
             follow.append(name)
     shell = _shell_parts(body, namespace, stop)
-    if not (follow or shell or facts.imports or facts.texts.imports or facts.local_time or any(process_settings())):
+    facts_count = facts.imports or facts.texts.imports or facts.local_time or magics_of(body)
+    if not (follow or shell or facts_count or any(process_settings())):
         return Closure(reached=frozenset(reached)) if reached else _NOTHING
     walk = Walk(namespace, Rules(stop, ignore, parameters, context.env))
     walk.run(follow, facts, body)

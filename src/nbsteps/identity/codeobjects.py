@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Final, NamedTuple
 
-from nbsteps.core.source import parse
+from nbsteps.core.source import MAGIC, parse
 from nbsteps.identity.feed import constant_text, digest_texts, digest_unordered
 from nbsteps.identity.texts import EVALUATES, NO_TEXTS, Texts, named_in_texts
 
@@ -207,6 +207,21 @@ def body_facts(body: str) -> Facts:
     if _NAMES_LOCAL_TIME.search(body):
         facts = facts._replace(local_time=True)
     return facts._replace(texts=tree_texts(tree)) if EVALUATES.search(body) else facts
+
+
+@lru_cache(maxsize=8192)
+def magics_of(body: str) -> frozenset[str]:
+    """Names of the magics that a cell body calls."""
+    if "%" not in body:
+        return frozenset()
+    try:
+        tree = parse(body)
+    except SyntaxError:
+        return frozenset()
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
+    texts = (call.args[0] for call in calls if getattr(call.func, "id", "") == MAGIC and call.args)
+    words = (text.value.split() for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str))
+    return frozenset(each[0].lstrip("%") for each in words if each and each[0].startswith("%"))
 
 
 @lru_cache(maxsize=1024)

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from nbsteps.core.model import Part, PartKind
+from nbsteps.identity import told
 from nbsteps.identity.feed import digest_texts
 from nbsteps.identity.places import Origin, file_origin
 from nbsteps.identity.randomness import Draws, seeding
@@ -225,10 +226,10 @@ def shell_variables(text: str) -> frozenset[str]:
 def observe_env() -> Iterator[EnvObserver]:
     """Observe which variables the body of the ``with`` reads, on this thread and on threads without an observer."""
     observer = EnvObserver()
+    start = told.position()
     with _lock:
         _active.append(observer)
-        for each in _ENVIRONS:
-            each.__class__ = _ObservedEnviron
+        _listen()
     try:
         yield observer
     finally:
@@ -238,3 +239,18 @@ def observe_env() -> Iterator[EnvObserver]:
             if not _active:
                 for each in _ENVIRONS:
                     each.__class__ = _Base
+        for name in [name for what, name in told.since(start) if what == "variable"]:
+            observer.reads(name, os.environ.get(name))
+
+
+def _listen() -> None:
+    for each in _ENVIRONS:
+        each.__class__ = _ObservedEnviron
+
+
+def tell_of_variables(teller: Any) -> None:
+    """In a child process: from now on, what it reads is told to the parent, whatever was observed there."""
+    global _lock  # noqa: PLW0603 - a thread that is not here may have held it
+    _lock = threading.Lock()
+    _active[:] = [teller]
+    _listen()

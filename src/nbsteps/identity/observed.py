@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+from nbsteps.identity import told
 from nbsteps.identity.asking import Asking
 from nbsteps.identity.children import variables_of, words_of
 from nbsteps.identity.environment import note_variables
@@ -42,6 +43,7 @@ def observe_reads(exclude: Iterable[str | os.PathLike[str]] = ()) -> Iterator[Re
         exclude: files and folders that never count, such as the store's.
     """
     observer = ReadObserver(exclude)
+    start = told.position()
     _install()
     with _lock:
         _active.append(observer)
@@ -53,6 +55,26 @@ def observe_reads(exclude: Iterable[str | os.PathLike[str]] = ()) -> Iterator[Re
             _active.remove(observer)
             if not _active:
                 _ASKING.remove()
+        _hear_children(observer, start)
+
+
+def _hear_children(observer: ReadObserver, start: int) -> None:
+    """Add what child processes told since the body began."""
+    with _quietly():
+        for what, name in told.since(start):
+            if what == "locates":
+                observer.locates(name or None)
+            elif what != "variable":
+                getattr(observer, what)(name)
+
+
+def tell_of_reads(teller: Any) -> None:
+    """In a child process: from now on, what it reads is told to the parent, whatever was observed there."""
+    global _lock  # noqa: PLW0603 - a thread that is not here may have held it
+    _lock = threading.Lock()
+    _active[:] = [teller]
+    _install()
+    _ASKING.install()
 
 
 def note_read(path: str | os.PathLike[str]) -> None:
@@ -138,7 +160,7 @@ def _deliver(note: Callable[[ReadObserver, str], None], path: Any) -> None:
     given = os.fsdecode(path)
     absolute = os.path.abspath(given)  # noqa: PTH100 - any kind of path
     for observer in _observers():
-        note(observer, absolute)
+        getattr(observer, note.__name__)(absolute)  # in a child process it is none of that class
         if note is not ReadObserver.writes and not os.path.isabs(given):  # noqa: PTH117 - a text
             observer.locates(absolute)
 
@@ -206,6 +228,16 @@ def _listed(args: tuple[Any, ...]) -> None:
     _deliver(ReadObserver.lists, args[0] if args[0] is not None else ".")
 
 
+def _scanned(args: tuple[Any, ...]) -> None:
+    """Entries that the user's own code asks for know the sizes of their files."""
+    _listed(args)
+    path = args[0] if args[0] is not None else "."
+    if isinstance(path, int) or file_origin(next(_callers(sys._getframe(1)), "")) is not Origin.LOCAL:  # noqa: SLF001 - as above
+        return
+    for name in os.listdir(path):  # noqa: PTH208 - names only
+        _deliver(ReadObserver.looks, os.path.join(os.fsdecode(path), os.fsdecode(name)))  # noqa: PTH118 - a text
+
+
 def _connected(args: tuple[Any, ...]) -> None:
     name = os.fsdecode(args[0])
     if name.startswith("file:"):
@@ -268,7 +300,7 @@ _HANDLERS: Final[dict[str, Callable[[tuple[Any, ...]], None]]] = {
     "open": _opened,
     "sqlite3.connect": _connected,
     "os.listdir": _listed,
-    "os.scandir": _listed,
+    "os.scandir": _scanned,
     "os.rename": _replaced,
     "os.remove": _touched,
     "os.truncate": _touched,

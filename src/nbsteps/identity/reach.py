@@ -8,14 +8,14 @@ import threading
 import types
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from nbsteps.core.errors import UndigestibleError
 from nbsteps.core.model import Part, PartKind
 from nbsteps.core.source import MAGIC
 from nbsteps.identity import content
 from nbsteps.identity.classes import class_digest
-from nbsteps.identity.codeobjects import Chain, Facts, import_of, module_texts
+from nbsteps.identity.codeobjects import Chain, Facts, import_of, magics_of, module_texts
 from nbsteps.identity.described import described
 from nbsteps.identity.distributions import EnvMode, package_part
 from nbsteps.identity.environment import zone_part
@@ -75,6 +75,8 @@ class Walk:
             self.read(self._namespace, facts._replace(reads=reads), "")
             for name in {each.module.partition(".")[0] for each in facts.imports if not each.level}:
                 self._read_imported(name, facts.reads.get(name, ()))
+            for name in sorted(magics_of(body)):
+                self._read_magic(name)
             self.drain()
         self._add_modules(body)
         self._add_settings()
@@ -105,9 +107,8 @@ class Walk:
 
     def _read_texts(self, names: Mapping[str, object], prefix: str, texts: Texts) -> None:
         """Note what texts name, as far as it is there."""
-        for name in texts.names:
-            if name in names or (not prefix and name in self._rules.stop):
-                self._read_name(names, prefix, name, _PLAIN, optional=True)
+        for name in sorted(texts.among(names, () if prefix else self._rules.stop)):
+            self._read_name(names, prefix, name, _PLAIN, optional=True)
         self._texts |= texts.modules
         self._imports_by_name = self._imports_by_name or texts.imports
 
@@ -164,7 +165,9 @@ class Walk:
             return
         value = names.get(name, _ABSENT)
         if value is _ABSENT:
-            if name not in _BUILTINS and not optional:
+            if name in _BUILTINS:
+                self._read_foreign(builtins, (name,))
+            elif not optional:
                 self._parts[PartKind.VALUE, label] = Part(PartKind.VALUE, label, digest_texts(MISSING), MISSING)
             return
         if isinstance(value, types.ModuleType):
@@ -197,6 +200,22 @@ class Walk:
         module = sys.modules.get(name)
         if isinstance(module, types.ModuleType):
             self._read_module(module, chains)
+
+    def _read_magic(self, name: str) -> None:
+        """The function behind a magic: the user's own counts as it is, a package's by its version."""
+        get_shell: Any = self._namespace.get("get_ipython") or _BUILTINS.get("get_ipython")
+        shell: Any = get_shell() if callable(get_shell) else None
+        for kind in ("line", "cell") if hasattr(shell, "find_magic") else ():
+            found = shell.find_magic(name, kind)
+            function = getattr(found, "__func__", found)
+            label = f"%{name}"
+            if not isinstance(function, types.FunctionType) or _is_shell(function) or label in self._labels:
+                continue
+            if origin_of(function) is Origin.LOCAL:
+                self._labels.add(label)
+                self._queue.append((label, function))
+            elif name_origin(function.__module__) is Origin.INSTALLED:
+                self.package(function.__module__)
 
     def _read_foreign(self, module: types.ModuleType, chain: Chain) -> None:
         """What a cell may have put into a module that is not the user's: code, or a plain value as in ``sys.argv``."""

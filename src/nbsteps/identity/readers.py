@@ -13,10 +13,10 @@ import sys
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, Final
 
-from nbsteps.identity import randomness
+from nbsteps.identity import offspring, randomness
 from nbsteps.identity.observed import is_observed, note_read, note_write
 from nbsteps.identity.sqlfiles import files_in_sql, may_be_path
 
@@ -26,10 +26,11 @@ _MARK: Final = "_nbsteps_announces"
 def install() -> None:
     """Prepare the libraries that are loaded, and those that will be. Repeating it changes nothing.
 
-    The random generators are prepared in the same way, so that their seeding is noted.
+    The random generators are prepared in the same way, so that their seeding is noted; and what starts processes.
     """
     if any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
         return
+    offspring.install()
     for name, prepare in list(_LIBRARIES.items()):
         module = sys.modules.get(name)
         if module is not None:
@@ -98,10 +99,23 @@ def _announcing(function: Any, note: Callable[..., None], keyword: str, position
         if is_observed():
             told = kwargs.get(keyword, args[position] if len(args) > position else None)
             note(told, *args[position + 1 : position + 2]) if note is _note_query else note(told)
+        if note is _note_query:
+            return _as_caller(sys._getframe(1), functools.partial(function, *args, **kwargs))  # noqa: SLF001 - the only way to the caller
         return function(*args, **kwargs)
 
     setattr(announcing, _MARK, True)
     return announcing
+
+
+_CALL: Final = compile("_nbsteps_call()", __file__, "eval")
+
+
+def _as_caller(caller: FrameType, call: Callable[[], Any]) -> Any:
+    """Call from a frame that has the caller's names: duckdb looks there for the tables that a query names."""
+    names: dict[str, Any] = {"_nbsteps_call": call}
+    if caller.f_locals is not caller.f_globals:
+        names = {**caller.f_locals, **names}
+    return eval(_CALL, caller.f_globals, names)  # noqa: S307 - our own expression
 
 
 def _wrap(holder: Any, name: str, note: Callable[..., None], keyword: str, position: int = 0) -> None:
@@ -209,6 +223,9 @@ _LIBRARIES: Final[dict[str, Callable[[ModuleType], None]]] = {
     "pyarrow.json": _prepare_json,
     "pyarrow.dataset": _prepare_dataset,
     "polars": _prepare_polars,
+    "multiprocessing.spawn": offspring.prepare,
+    "loky.backend.spawn": offspring.prepare,
+    "joblib.externals.loky.backend.spawn": offspring.prepare,
     "random": randomness.prepare,
     "numpy.random": randomness.prepare,
     "duckdb": _prepare_duckdb,

@@ -195,8 +195,10 @@ def _listing_now(path: str, own: Collection[str]) -> str:
 
 
 def _look(path: str) -> str:
-    """Digest of what can be told of a path without reading: nothing there, a folder, or a file and its size."""
+    """Digest of what can be told of a path without reading: nothing there, a folder, a link, or a file and its size."""
     state = file_state(path)
+    if os.path.islink(path):  # noqa: PTH114 - a text
+        return digest_texts("link", os.readlink(path), str(state and state.size))  # noqa: PTH115 - a text
     if state is None:
         return ABSENT
     return digest_texts("folder") if os.path.isdir(path) else digest_texts("size", str(state.size))  # noqa: PTH112 - a text
