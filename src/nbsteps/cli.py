@@ -111,6 +111,17 @@ def _add_pure(add: Callable[..., argparse.ArgumentParser]) -> None:
     graph = add("graph", _graph, "draw the graph of a notebook")
     graph.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
     graph.add_argument("-o", "--output", type=Path, metavar="FILE", help=".svg, .html or .mmd; text if absent")
+    report = add("report", _report, "write a page about one run: graph, timeline, steps, failures")
+    report.add_argument(
+        "run",
+        nargs="?",
+        default="last",
+        metavar="RUN",
+        help="its identifier or the beginning of it; the last if absent",
+    )
+    report.add_argument(
+        "-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="report.html if absent"
+    )
     doctor = add("doctor", _doctor, "check the installation, the kernels and the store")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -281,6 +292,21 @@ def _graph(args: argparse.Namespace) -> int:
         msg = f"a graph cannot be written as {args.output.suffix or 'a file without suffix'}"
         raise UsageError(msg, hint="choose .svg, .html or .mmd")
     args.output.write_text(writer(graph_model(graph, {}, title=document.path.name)), encoding="utf-8")
+    return 0
+
+
+def _report(args: argparse.Namespace) -> int:
+    from nbsteps.api import open_store  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.notebook.reports import run_report  # noqa: PLC0415 - keeps --help fast
+
+    with open_store(Path.cwd()) as store:
+        page = run_report(store.history, args.run, Path.cwd())
+    try:
+        args.output.write_text(page, encoding="utf-8")
+    except OSError as error:
+        msg = f"the report {args.output} cannot be written: {error.strerror or error}"
+        raise UsageError(msg, hint="name another place: -o PATH") from error
+    _print(f"output: {_shown_path(args.output.absolute())}")
     return 0
 
 
