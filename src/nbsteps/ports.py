@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nbsteps.core.approvals import Approval
 from nbsteps.core.events import Event
+from nbsteps.core.mapped import ItemError
 from nbsteps.core.model import Artifact, Cell, Result, Step
 from nbsteps.core.states import StepState
 
@@ -63,6 +64,9 @@ class Store(Listener, Protocol):
     def find(self, key: str) -> tuple[Result, ...]:
         """Results under one key, newest first, including what other processes committed a moment ago."""
 
+    def find_many(self, keys: Collection[str]) -> Mapping[str, tuple[Result, ...]]:
+        """As :meth:`find` for many keys in one look; keys without results are absent."""
+
     def flight(self, key: str) -> AbstractContextManager[None]:
         """Hold the key so that one process at a time computes it; waits while another live process holds it."""
 
@@ -75,6 +79,9 @@ class Store(Listener, Protocol):
         Raises:
             UnstorableValueError: no codec can store it.
         """
+
+    def put_items(self, artifacts: Sequence[Artifact], errors: Sequence[ItemError], digest: str) -> Artifact:
+        """Store the output of a map under its content digest: which stored values it is made of, and what failed."""
 
     def get(self, artifact: Artifact) -> object:
         """Read a value back, verified.
@@ -105,6 +112,10 @@ class Outcome:
     duration: float = 0.0
 
 
+Repeat = Callable[[float | None], Outcome]
+"""Executes a body once more; takes a timeout in seconds, or None."""
+
+
 class Evaluator(Protocol):
     """Executes cells in the user's namespace."""
 
@@ -131,6 +142,13 @@ class Evaluator(Protocol):
         """Execute a step's body; with ``live`` its output is shown as it comes, always it is captured.
 
         After ``timeout`` seconds the body is stopped, and the outcome's error is a ``StepTimeout``.
+        """
+
+    def repeat_body(self, step: Step, *, live: bool = True) -> AbstractContextManager[Repeat]:
+        """Get ready to execute a body many times: each call of what is given executes it once.
+
+        The call takes the timeout of :meth:`run_body`, and has its outcome. Between the calls
+        the caller changes the namespace as it likes; nothing else is executed meanwhile.
         """
 
     def run_context(self, cell: Cell) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 
 from nbsteps.core.errors import DamagedValueError, UnstorableValueError
@@ -19,11 +19,12 @@ from nbsteps.core.events import (
     StepRestored,
     StepSucceeded,
 )
+from nbsteps.core.mapped import ItemError, MapOutput
 from nbsteps.core.model import Artifact, Cell, Result, Step
 from nbsteps.core.states import StepState
 from nbsteps.engine.services import Host, Services
 from nbsteps.engine.session import Session
-from nbsteps.ports import Display, Last, Outcome, Recall
+from nbsteps.ports import Display, Last, Outcome, Recall, Repeat
 
 
 class FakeClock:
@@ -71,6 +72,10 @@ class MemoryStore:
         """Results under one key, newest first."""
         return tuple(reversed(self.results.get(key, ())))
 
+    def find_many(self, keys: Collection[str]) -> dict[str, tuple[Result, ...]]:
+        """Results under each of the keys that has any."""
+        return {key: found for key in keys if (found := self.find(key))}
+
     @contextmanager
     def flight(self, key: str) -> Iterator[None]:
         """No other process exists, so the key is free."""
@@ -85,6 +90,10 @@ class MemoryStore:
             raise UnstorableValueError(msg)
         self.values.setdefault(digest, copy.deepcopy(value))
         return Artifact(digest, type(value).__qualname__, "memory", 1, "inline", digest, summary=type(value).__name__)
+
+    def put_items(self, artifacts: Sequence[Artifact], errors: Sequence[ItemError], digest: str) -> Artifact:
+        """Keep the output of a map."""
+        return self.put(MapOutput(map(self.get, artifacts), errors), digest)
 
     def get(self, artifact: Artifact) -> object:
         """A fresh copy of a kept value."""
@@ -164,11 +173,16 @@ class FakeEvaluator:
             if self.pending(name):
                 self.names[name] = self.waiting.pop(name)()
 
-    def run_body(self, step: Step, *, live: bool = True) -> Outcome:
-        """Execute a body."""
-        del live
+    def run_body(self, step: Step, *, live: bool = True, timeout: float | None = None) -> Outcome:
+        """Execute a body; it is not stopped."""
+        del live, timeout
         self.executed.append(step.name)
         return self._execute(step.body)
+
+    @contextmanager
+    def repeat_body(self, step: Step, *, live: bool = True) -> Iterator[Repeat]:
+        """Execute a body with every call."""
+        yield lambda timeout: self.run_body(step, live=live, timeout=timeout)
 
     def run_context(self, cell: Cell) -> Outcome:
         """Execute a context cell."""

@@ -41,6 +41,7 @@ _FAMILIES: Final = {
     "pandas": "nbsteps.identity.content.frames",
     "pyarrow": "nbsteps.identity.content.arrow",
     "polars": "nbsteps.identity.content.polar",
+    "nbsteps": "nbsteps.identity.content.mapped",
 }
 """Root module of a type -> the module that knows it, imported when the first such value is met."""
 
