@@ -55,9 +55,6 @@ class Listener(Protocol):
 class Store(Listener, Protocol):
     """Where results and history are kept. ``emit`` is durable on return for AttemptStarted and StepSucceeded."""
 
-    def prepare(self) -> None:
-        """A recall will follow soon: begin with what can be done in the background."""
-
     def recall(self, notebook: str, steps: Collection[str], statics: Collection[str]) -> Recall:
         """Read in bulk what is known of these steps and static digests; cheap when repeated in one process."""
 
@@ -66,6 +63,12 @@ class Store(Listener, Protocol):
 
     def find_many(self, keys: Collection[str]) -> Mapping[str, tuple[Result, ...]]:
         """As :meth:`find` for many keys in one look; keys without results are absent."""
+
+    def find_items(self, keys: Collection[str]) -> Mapping[str, tuple[Result, ...]]:
+        """Results of a map's items under each of the keys, newest first; keys without any are absent.
+
+        Only results of :class:`~nbsteps.core.events.ItemsSucceeded` are found so, and only so. One bulk read.
+        """
 
     def flight(self, key: str) -> AbstractContextManager[None]:
         """Hold the key so that one process at a time computes it; waits while another live process holds it."""

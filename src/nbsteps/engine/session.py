@@ -70,7 +70,6 @@ class Session:
         cells = self.cells.merged()
         stale = self._graph is None or cells is not self._built_from or bool(self._graph.errors())
         if self._graph is None or stale:
-            self.services.store.prepare()
             with paused_collector():
                 self._graph = build(cells, self.services.evaluator.namespace)
             self._built_from = cells

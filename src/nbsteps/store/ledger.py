@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import contextvars
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from nbsteps.core.approvals import Approval
 from nbsteps.core.errors import StoreError, StoreVersionError
 from nbsteps.core.events import (
+    Accepted,
+    ApprovalDecided,
     AttemptStarted,
     Cleared,
     Event,
+    ItemsStarted,
+    ItemsSucceeded,
+    Progressed,
     RunEnded,
     RunStarted,
     StepEnded,
     StepRestored,
     StepStarted,
     StepSucceeded,
+    StepWaiting,
 )
 from nbsteps.core.model import Artifact, Result
 from nbsteps.ports import Recall
@@ -42,10 +47,24 @@ _JOURNALS: Final = 16
 """Journals from which whoever closes folds them, also where it has no result of its own: each costs a reader a file."""
 _AGAIN: Final = 60.0
 _SHORT: Final = 0.01
-_SWITCH: Final = 0.0002
-_SUBSTANCE: Final = frozenset({StepSucceeded, Cleared})
+ITEMS: Final = 5000
+"""Results of items from which they are folded while their map goes on: until then they are kept in memory, too."""
+_SUBSTANCE: Final = frozenset({StepSucceeded, ItemsSucceeded, Accepted, Cleared})
 """What makes folding worth the while: a process that only restored leaves its lines for the next one that reads."""
-_DURABLE: Final = frozenset({AttemptStarted, StepSucceeded, StepEnded, RunEnded, Cleared})
+_DURABLE: Final = frozenset(
+    {
+        AttemptStarted,
+        ItemsStarted,
+        StepSucceeded,
+        ItemsSucceeded,
+        StepEnded,
+        StepWaiting,
+        ApprovalDecided,
+        Accepted,
+        RunEnded,
+        Cleared,
+    }
+)
 
 
 class Ledger:
@@ -79,21 +98,22 @@ class Ledger:
         self._tabular, self._payload, self._warn = tabular, payload, warn
         self._journal = Journal(home.journals, home.about)
         self._follower = follow.Follower(home, self._journal.owner)
-        self._results = 0
+        self._results = self._items = 0
         self._substance = False
         self._losses = home.losses
         self._blocked = float("-inf")
-        self._early: threading.Thread | None = None
 
     def emit(self, event: Event) -> None:
         """Write an event ahead and follow it; what must be is durable on return."""
+        if type(event) is Progressed:
+            return
         with self.lock:
             extra = self._extra(event)
             if not self.degraded:
                 self._write(event, extra)
             self.index.apply(event, extra)
             self._substance = self._substance or type(event) in _SUBSTANCE
-            crowded = type(event) is RunEnded and self._journal.unfolded > MERGE_RECORDS
+            crowded = self._items > ITEMS or (type(event) is RunEnded and self._journal.unfolded > MERGE_RECORDS)
         if crowded:
             self.fold(timeout=_SHORT)
 
@@ -128,8 +148,12 @@ class Ledger:
         """What the store adds to an event: identifiers of results, and the notebook where the event has none."""
         match event:
             case StepSucceeded():
-                self._results += 1
-                return [f"{self._journal.owner}:{self._results}", event.result.notebook]
+                return [self._identifier(), event.result.notebook]
+            case ItemsSucceeded():
+                self._items += len(event.done)
+                return [[self._identifier() for _ in event.done], self.index.notebook_of(event.run_id)]
+            case Accepted():
+                return [self._identifier(), event.notebook]
             case StepRestored():
                 return [self.index.newest(event.key), self.index.notebook_of(event.run_id)]
             case StepEnded() | StepStarted():
@@ -140,11 +164,15 @@ class Ledger:
                 self.home.about["notebook"] = event.run.notebook
         return None
 
+    def _identifier(self) -> str:
+        self._results += 1
+        return f"{self._journal.owner}:{self._results}"
+
     def _identifiers(self, notebook: str, step: str) -> list[str]:
         """Every result of a step that anybody stored until now."""
         self.refresh()
-        found = dict.fromkeys(self.index.of_step(notebook, step))
-        if not self.index.complete:
+        found = dict.fromkeys((*self.index.of_step(notebook, step), *self.index.items_of_step(notebook, step)))
+        if self.index.home_items or not self.index.complete:
             more = self._look(lambda c, **_: reading.load_identifiers(c, notebook, step))
             found |= dict.fromkeys(more or ())
         return list(found)
@@ -173,6 +201,24 @@ class Ledger:
                 self._look(lambda c, **_: reading.load_key(c, self.index, key))
             return self.index.find(key)
 
+    def find_items(self, keys: Collection[str]) -> dict[str, tuple[Result, ...]]:
+        """Results of a map's items under each of the keys, newest first; one look into the home at most."""
+        with self.lock:
+            self.refresh()
+            found = self.index.items(keys)
+            missing = [key for key in keys if key not in found]
+            if missing and self.index.home_items:
+                found |= self._look(lambda c, **_: reading.load_items(c, missing)) or {}
+            return found
+
+    def approvals(self, notebook: str, step: str) -> tuple[Approval, ...]:
+        """Requests of a notebook, or of one step, newest first."""
+        with self.lock:
+            self.refresh()
+            if self.index.home_requests and notebook not in self.index.asked:
+                self._look(lambda c, **_: reading.load_requests(c, self.index, notebook))
+            return self.index.approvals(notebook, step)
+
     def _covered(self, key: str) -> bool:
         """Whether all results under a key were read together with their static digest."""
         found = self.index.find(key)
@@ -191,35 +237,6 @@ class Ledger:
             self._follow(frames)
             if missed:
                 self._load()
-
-    def prepare(self) -> None:
-        """Begin the first look in a thread, once: opening DuckDB takes a while, and the caller has other work."""
-        if self._early is None and self.index.loaded < 0 and self.home.path.exists():
-            run = contextvars.copy_context().run
-            self._early = threading.Thread(target=run, args=(self._look_early,), name="nbsteps-store")
-            self._early.start()
-
-    def _look_early(self) -> None:
-        # Never waits for the lock: so whoever holds it may wait for this thread.
-        if not self.lock.acquire(blocking=False):
-            return
-        interval = sys.getswitchinterval()
-        try:
-            # It comes back from DuckDB a dozen times, and would wait 5 ms for the busy main thread each time.
-            sys.setswitchinterval(_SWITCH)
-            if self.index.loaded < 0:
-                self._follower.mark()
-                self.home.use(self._load_from, _SHORT)
-        except Exception:  # noqa: BLE001, S110 - whoever needs what is stored looks again, waits, and says what is wrong
-            pass
-        finally:
-            sys.setswitchinterval(interval)
-            self.lock.release()
-
-    def settle(self) -> None:
-        """Wait for the first look, if it is going on."""
-        if self._early is not None and self._early is not threading.current_thread():
-            self._early.join()
 
     def _follow(self, frames: list[Frame]) -> None:
         for digest, payload in follow.payloads(frames):
@@ -246,7 +263,7 @@ class Ledger:
 
     def _load_from(self, connection: duckdb.DuckDBPyConnection, *, writable: bool) -> None:
         if writable:
-            self._follower.start(*merge(self.home, connection, self._tabular))
+            self._follower.start(*self._merge(connection))
             self._journal.unfolded = 0
         reading.load(connection, self.index)
 
@@ -263,6 +280,14 @@ class Ledger:
             self._warn(f"the store cannot be read, stored results are not seen for a while: {error}")
             return None
 
+    def _merge(
+        self, connection: duckdb.DuckDBPyConnection, retiring: str = ""
+    ) -> tuple[dict[str, int], dict[str, int]]:
+        folded = merge(self.home, connection, self._tabular, retiring)
+        self.index.items_folded()
+        self._items = 0
+        return folded
+
     def fetch(self, digest: str, candidates: Collection[str], limit: int) -> reading.Fetched:
         """Read a value from the home, and of the candidates what fits into ``limit`` bytes; fold first if need be."""
         wanted = [digest, *(other for other in candidates if other != digest)]
@@ -270,7 +295,7 @@ class Ledger:
         def read(connection: duckdb.DuckDBPyConnection, *, writable: bool) -> reading.Fetched:
             found = reading.fetch(connection, wanted, limit)
             if digest not in found.artifacts and digest not in found.payloads and writable:
-                merge(self.home, connection, self._tabular)
+                self._merge(connection)
                 found = reading.fetch(connection, wanted, limit)
             return found
 
@@ -286,7 +311,7 @@ class Ledger:
 
         def fold(connection: duckdb.DuckDBPyConnection, *, writable: bool) -> Any:
             if writable:
-                merge(self.home, connection, self._tabular)
+                self._merge(connection)
             return work(connection)
 
         self._flush()
@@ -308,7 +333,7 @@ class Ledger:
 
         def work(connection: duckdb.DuckDBPyConnection, *, writable: bool) -> bool:
             if writable:
-                merge(self.home, connection, self._tabular, owner)
+                self._merge(connection, owner)
                 self._journal.unfolded = 0
             return writable
 

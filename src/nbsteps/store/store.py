@@ -8,12 +8,13 @@ import sys
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nbsteps.config import Config
+from nbsteps.core.approvals import Approval
 from nbsteps.core.errors import DamagedValueError, StoreError, StoreVersionError, UntrustedValueError
 from nbsteps.core.events import Event
 from nbsteps.core.model import Artifact, Result
@@ -115,10 +116,6 @@ class DuckStore:
         """Take note of an event; an attempt's start and end, a result and a run's end are durable on return."""
         self.ledger.emit(event)
 
-    def prepare(self) -> None:
-        """Begin to read what is stored, in the background; :meth:`recall` waits for it."""
-        self.ledger.prepare()
-
     def recall(self, notebook: str, steps: Collection[str], statics: Collection[str]) -> Recall:
         """Read in bulk what is known of these steps and static digests; DuckDB is opened the first time only.
 
@@ -130,6 +127,14 @@ class DuckStore:
     def find(self, key: str) -> tuple[Result, ...]:
         """Results under one key, newest first, including what other processes committed a moment ago."""
         return self.ledger.find(key)
+
+    def find_items(self, keys: Collection[str]) -> Mapping[str, tuple[Result, ...]]:
+        """Results of a map's items under each of the keys, newest first; keys without any are absent."""
+        return self.ledger.find_items(keys)
+
+    def approvals(self, notebook: str, step: str = "") -> tuple[Approval, ...]:
+        """Requests of a notebook, or of one step, newest first, with what other processes decided a moment ago."""
+        return self.ledger.approvals(notebook, step)
 
     def flight(self, key: str) -> AbstractContextManager[None]:
         """Hold the key so that one process and thread at a time computes it; look again with :meth:`find` then."""
@@ -229,16 +234,10 @@ class DuckStore:
 _stores: weakref.WeakSet[DuckStore] = weakref.WeakSet()
 
 
-def _before_fork() -> None:
-    """No thread of ours has DuckDB open while the process is copied."""
-    for store in list(_stores):
-        store.ledger.settle()
-
-
 def _fork() -> None:
     for store in list(_stores):
         store._after_fork()  # noqa: SLF001 - the same module
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_fork)
+    os.register_at_fork(after_in_child=_fork)
