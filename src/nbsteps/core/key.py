@@ -17,14 +17,23 @@ SCHEME: Final = "1"
 """Version of how keys are made; a change of it makes every stored result unreachable."""
 
 
-def make_key(parts: Iterable[Part]) -> str:
+def make_key(parts: Iterable[Part], lines: Iterable[str] = ()) -> str:
     """Digest of all parts, 32 hexadecimal digits. Details and roles never count, neither does order.
 
     blake2b: in the standard library, and fast on the few hundred bytes that a key has.
+
+    Args:
+        parts: the parts.
+        lines: further parts, as :func:`key_lines` gave them.
     """
-    lines = sorted(f"{part.kind}\0{len(part.name)}\0{part.name}\0{len(part.digest)}\0{part.digest}" for part in parts)
-    text = f"{SCHEME}\0{len(lines)}\n" + "\n".join(lines)
+    ordered = sorted([*lines, *key_lines(parts)])
+    text = f"{SCHEME}\0{len(ordered)}\n" + "\n".join(ordered)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def key_lines(parts: Iterable[Part]) -> list[str]:
+    """Each part as it enters a key, for parts that are in several."""
+    return [f"{part.kind}\0{len(part.name)}\0{part.name}\0{len(part.digest)}\0{part.digest}" for part in parts]
 
 
 _ALWAYS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nbsteps.core.decide import Facts
 from nbsteps.core.graph import Graph
-from nbsteps.core.key import make_key
+from nbsteps.core.key import key_lines, make_key
 from nbsteps.core.model import Artifact, Part, PartKind, Result, Step
 from nbsteps.engine.bindings import Bindings, Bound, is_volatile
 from nbsteps.engine.services import Services
@@ -41,6 +41,7 @@ class _Static:
     uncacheable: tuple[str, ...]
     warnings: tuple[str, ...]
     digest: str
+    lines: tuple[str, ...]
 
 
 class Judge:
@@ -81,12 +82,11 @@ class Judge:
         for name in sorted(static.reached - bound.keys() - frozenset(step.outputs)):
             if self._bindings.present(name):
                 bound[name] = self._bindings.live(name)
-        parts = static.parts + tuple(
-            Part(PartKind.VALUE, name, value.digest, _shown(value), "input") for name, value in bound.items()
-        )
-        parts += self._packages(bound)
+        own = tuple(
+            [Part(PartKind.VALUE, name, value.digest, _shown(value), "input") for name, value in bound.items()]
+        ) + self._packages(bound)
         uncacheable += [f"{name}: has no content digest" for name, value in bound.items() if is_volatile(value.digest)]
-        return Identity(make_key(parts), static.digest, parts, bound, tuple(uncacheable))
+        return Identity(make_key(own, static.lines), static.digest, static.parts + own, bound, tuple(uncacheable))
 
     def _packages(self, inputs: Mapping[str, Bound]) -> tuple[Part, ...]:
         """Parts for the distributions that the inputs' types come from: their methods are code that runs, too."""
@@ -185,7 +185,8 @@ class Judge:
         if options.version:
             parts += (Part(PartKind.VERSION, "", options.version, options.version),)
         warnings = (*closure.warnings, *(f"uncacheable: {text}" for text in closure.uncacheable))
-        return _Static(parts, closure.reached, closure.uncacheable, warnings, make_key(parts))
+        lines = tuple(key_lines(parts))
+        return _Static(parts, closure.reached, closure.uncacheable, warnings, make_key((), lines), lines)
 
 
 def _shown(value: Bound) -> str:
