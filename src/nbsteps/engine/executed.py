@@ -1,0 +1,137 @@
+"""The words that the loop shares with whatever executes bodies: an order for one attempt, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from nbsteps.core.approvals import Request
+from nbsteps.core.model import Failure, ItemCounts, Result, Step
+from nbsteps.core.retry import Limit
+from nbsteps.core.states import StepState
+from nbsteps.engine.judge import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a run may use beyond the kernel's main thread.
+
+    Attributes:
+        workers: bodies at once away from the main thread; 1 for none.
+        executor: name of the kind, or an executor that the user passed; ``""`` for the default of each kind of work.
+    """
+
+    workers: int = 1
+    executor: str | Executor = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One attempt as the loop orders it.
+
+    Attributes:
+        run_id: the run it belongs to.
+        number: counted from 1.
+        delay: seconds waited before it.
+        limit: how long it may take.
+        live: whether the inputs were just taken from the kernel as the user sees them, and nothing ran since.
+        forced: whether the user wants the body run whatever is stored.
+        means: where it may be executed.
+    """
+
+    run_id: str
+    number: int = 1
+    delay: float = 0.0
+    limit: Limit = field(default_factory=Limit)
+    live: bool = False
+    forced: bool = False
+    means: Means = field(default_factory=Means)
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What an attempt came to: a result, a skip, or the error that ended it.
+
+    Attributes:
+        skipped: the reason that the body gave with ``Skip``; None where it did not.
+        items: what became of a map's items.
+        reason: why the step failed where that is more than its error, such as ``tolerance_exceeded``.
+    """
+
+    result: Result | None
+    error: BaseException | None = None
+    failure: Failure | None = None
+    skipped: str | None = None
+    items: ItemCounts | None = None
+    reason: str = ""
+
+
+class Flying(Protocol):
+    """A body that is being executed away from the main thread while the loop goes on."""
+
+    @property
+    def future(self) -> Future[Any]:
+        """Done when there is something to :meth:`land`."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When it is to be stopped, by the clock's ``monotonic``; None for never."""
+
+    def land(self) -> Executed:
+        """Take in what it came to: bind outputs, record. Called once, on the main thread, when the future is done."""
+
+    def stop(self, why: BaseException) -> Executed:
+        """End it because of a timeout or an interrupt, and record that; a result that comes later is discarded."""
+
+
+class Elsewhere(Protocol):
+    """Executes bodies away from the main thread."""
+
+    def takes(self, step: Step, means: Means) -> bool:
+        """Whether the step is meant to be executed there."""
+
+    def launch(self, step: Step, identity: Identity, trial: Trial) -> Flying | None:
+        """Start an attempt; None where it cannot be sent, which has been said: it is executed in the kernel then."""
+
+
+class Mapper(Protocol):
+    """Executes steps with ``--map``: each item with its own attempts, timeouts and record."""
+
+    def execute(self, step: Step, identity: Identity, trial: Trial) -> Executed | Flying:
+        """Run what must run of the items and commit the step's result. The loop does not retry it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The gate is open; ``values`` are those of the form, by variable, as the body sees them."""
+
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The gate stays shut: the step ends in ``state`` (skipped or failed), ``reason`` says why."""
+
+    state: StepState
+    reason: str
+
+
+class Gate(Protocol):
+    """Human approval before a body."""
+
+    def check(
+        self, step: Step, identity: Identity, run_id: str, shown: Callable[[], Mapping[str, object]]
+    ) -> Open | Refused | Request:
+        """Whether a person let the body run.
+
+        Args:
+            step: has ``--approve``.
+            identity: as it is without the form's values; the request belongs to its key.
+            run_id: the run that asks.
+            shown: gives the values of inputs and of what the text refers to; called only to make a new request.
+
+        Returns:
+            ``Open``, ``Refused``, or the request that waits; it has been stored by ``StepWaiting`` in this run.
+        """
