@@ -11,7 +11,7 @@ from nbsteps.core.key import key_lines, make_key
 from nbsteps.core.model import Artifact, Part, PartKind, Result, Step
 from nbsteps.engine.bindings import Bindings, Bound, is_volatile
 from nbsteps.engine.services import Services
-from nbsteps.identity import code, environment, files
+from nbsteps.identity import code, environment, files, settings
 from nbsteps.ports import Last, Recall
 
 
@@ -53,6 +53,7 @@ class Judge:
         self._graph = graph
         self._stop = graph.written()
         self._statics: dict[str, tuple[int, _Static]] = {}
+        self._settled = (-1, False)
         self._recall = Recall()
         self._warned: set[str] = set()
         self._package_parts: dict[str, Part | None] = {}
@@ -166,6 +167,13 @@ class Judge:
         self._statics[step.name] = (self._services.epoch, fresh)
         return fresh
 
+    def _any_settings(self) -> bool:
+        epoch, found = self._settled
+        if epoch != self._services.epoch:
+            found = settings.any_settings()
+            self._settled = (self._services.epoch, found)
+        return found
+
     def _inspect(self, step: Step) -> _Static:
         options = step.options
         closure = code.closure(
@@ -176,6 +184,7 @@ class Judge:
             parameters=self._graph.parameters,
             context=self._context,
             body=step.body,
+            settled=self._any_settings(),
         )
         parts = (environment.python_part(), *code.body_part(step.body, step.outputs), *closure.parts)
         if options.files:

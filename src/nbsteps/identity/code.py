@@ -19,7 +19,7 @@ from nbsteps.identity.feed import digest_texts
 from nbsteps.identity.modules import locate
 from nbsteps.identity.places import Origin
 from nbsteps.identity.reach import Rules, Walk
-from nbsteps.identity.settings import process_settings
+from nbsteps.identity.settings import any_settings
 from nbsteps.identity.trees import body_digest
 
 _BUILTINS: Final = vars(builtins)
@@ -78,6 +78,7 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
     parameters: Collection[str] = (),
     context: CodeContext,
     body: str = "",
+    settled: bool | None = None,
 ) -> Closure:
     """Follow the names that a body reads through helpers, classes, constants, modules and packages.
 
@@ -89,6 +90,7 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
         parameters: names whose values are parameters of the notebook.
         context: where the notebook lives.
         body: the body's text; its imports and what it reads from modules count, too.
+        settled: whether any setting of the process counts, where the caller has looked a moment ago.
     """
     reached: list[str] = []
     follow: list[str] = []
@@ -101,7 +103,8 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
             follow.append(name)
     shell = _shell_parts(body, namespace, stop)
     facts_count = facts.imports or facts.texts.imports or facts.local_time or magics_of(body)
-    if not (follow or shell or facts_count or any(process_settings())):
+    counts = follow or shell or facts_count
+    if not (counts or (any_settings() if settled is None else settled)):
         return Closure(reached=frozenset(reached)) if reached else _NOTHING
     walk = Walk(namespace, Rules(stop, ignore, parameters, context.env))
     walk.run(follow, facts, body)

@@ -199,6 +199,8 @@ def _import(module: str, operands: list[object]) -> Import:
 @lru_cache(maxsize=8192)
 def body_facts(body: str) -> Facts:
     """The attribute chains and imports of a cell body, and what its texts name. Cached; none if it does not parse."""
+    if "." not in body and "import" not in body and not EVALUATES.search(body):
+        return Facts({}, (), local_time=bool(_NAMES_LOCAL_TIME.search(body)))  # nothing to walk a tree for
     try:
         tree = parse(body)
     except SyntaxError:

@@ -34,6 +34,14 @@ _NUMPY_PRINTING: Final = {
     "legacy": False,
     "override_repr": None,
 }
+_SKLEARN: Final = {
+    "assume_finite": False,
+    "print_changed_only": True,
+    "display": "diagram",
+    "array_api_dispatch": False,
+    "transform_output": "default",
+    "enable_metadata_routing": False,
+}
 _OF_SESSION: Final = ("backend", "interactive", "toolbar", "savefig.directory", "webagg.")
 _POLARS_OF_MACHINE: Final = frozenset({"POLARS_MAX_THREADS", "POLARS_VERBOSE", "POLARS_TEMP_DIR"})
 _EXTENDED: Final = {"pandas": ("DataFrame", "Series", "Index"), "polars": ("DataFrame", "LazyFrame", "Series", "Expr")}
@@ -57,6 +65,11 @@ def process_settings() -> Iterator[tuple[str, str]]:
         encoding = locale.getpreferredencoding(do_setlocale=False).lower()
         if encoding not in {"utf-8", "utf8"}:
             yield "locale.getpreferredencoding()", encoding
+
+
+def any_settings() -> bool:
+    """Whether any setting of the interpreter and its library is not as they start."""
+    return any(process_settings())
 
 
 def library_settings(top: str) -> str:
@@ -103,6 +116,10 @@ def _matplotlib(module: Any) -> Iterator[tuple[str, str]]:
             yield name, repr(value)
 
 
+def _sklearn(module: Any) -> Iterator[tuple[str, str]]:
+    yield from _different(module.get_config(), _SKLEARN)
+
+
 def _polars(_module: Any) -> Iterator[tuple[str, str]]:
     for name, value in dict(os.environ).items():
         if name.startswith("POLARS_") and name not in _POLARS_OF_MACHINE:
@@ -115,6 +132,7 @@ _TELLERS: Final[dict[str, Callable[[Any], Iterator[tuple[str, str]]]]] = {
     "matplotlib": _matplotlib,
     "seaborn": _matplotlib,
     "polars": _polars,
+    "sklearn": _sklearn,
 }
 
 _known: dict[type, tuple[tuple[object, ...], tuple[str, ...]]] = {}
