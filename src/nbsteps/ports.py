@@ -61,14 +61,8 @@ class Store(Listener, Protocol):
     def find(self, key: str) -> tuple[Result, ...]:
         """Results under one key, newest first, including what other processes committed a moment ago."""
 
-    def find_many(self, keys: Collection[str]) -> Mapping[str, tuple[Result, ...]]:
-        """As :meth:`find` for many keys in one look; keys without results are absent."""
-
     def find_items(self, keys: Collection[str]) -> Mapping[str, tuple[Result, ...]]:
-        """Results of a map's items under each of the keys, newest first; keys without any are absent.
-
-        Only results of :class:`~nbsteps.core.events.ItemsSucceeded` are found so, and only so. One bulk read.
-        """
+        """Results of a map's items under each of the keys, newest first, in one look; keys without any are absent."""
 
     def flight(self, key: str) -> AbstractContextManager[None]:
         """Hold the key so that one process at a time computes it; waits while another live process holds it."""

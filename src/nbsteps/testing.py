@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 
 from nbsteps.core.approvals import Approval, Request, Verdict
@@ -61,7 +61,6 @@ class MemoryStore:
         self.values: dict[str, object] = {} if shared is None else shared.values
         self.results: dict[str, list[Result]] = defaultdict(list) if shared is None else shared.results
         self.last: dict[tuple[str, str], Last] = {} if shared is None else shared.last
-        self.items: dict[str, list[Result]] = defaultdict(list) if shared is None else shared.items
         self.requests: dict[str, Request] = {} if shared is None else shared.requests
         self.verdicts: dict[str, Verdict] = {} if shared is None else shared.verdicts
         self._notebooks: dict[str, str] = {} if shared is None else shared._notebooks  # noqa: SLF001 - of this class
@@ -77,19 +76,16 @@ class MemoryStore:
         """Results under one key, newest first."""
         return tuple(reversed(self.results.get(key, ())))
 
-    def find_many(self, keys: Collection[str]) -> dict[str, tuple[Result, ...]]:
-        """Results under each of the keys that has any."""
+    def find_items(self, keys: Collection[str]) -> dict[str, tuple[Result, ...]]:
+        """Results of items under these keys, newest first."""
         return {key: found for key in keys if (found := self.find(key))}
-
-    def find_items(self, keys: Collection[str]) -> Mapping[str, tuple[Result, ...]]:
-        """Results of items under each of the keys, newest first."""
-        return {key: tuple(reversed(self.items[key])) for key in keys if self.items.get(key)}
 
     def approvals(self, notebook: str, step: str = "") -> tuple[Approval, ...]:
         """Requests of a notebook or step, newest first."""
         wanted = (r for r in self.requests.values() if r.notebook == notebook and step in {"", r.step})
         found = [Approval(request, self.verdicts.get(request.request_id)) for request in wanted]
-        return tuple(sorted(reversed(found), key=lambda each: -each.request.requested_at))
+        found.reverse()
+        return tuple(sorted(found, key=lambda each: -each.request.requested_at))
 
     @contextmanager
     def flight(self, key: str) -> Iterator[None]:
@@ -123,27 +119,37 @@ class MemoryStore:
         match event:
             case RunStarted():
                 self._notebooks[event.run_id] = event.run.notebook
-            case StepSucceeded():
-                self._succeeded(event)
             case StepRestored():
                 self._conclude(event.run_id, event.step, StepState.CACHED, self.results[event.key][-1])
             case StepEnded():
                 self._conclude(event.run_id, event.step, event.state, None)
             case Cleared():
                 self._clear(event)
+            case StepSucceeded() | ItemsSucceeded() | Accepted():
+                self._result(event)
+            case StepWaiting() | ApprovalDecided():
+                self._approval(event)
+            case _:
+                pass
+
+    def _result(self, event: StepSucceeded | ItemsSucceeded | Accepted) -> None:
+        match event:
+            case StepSucceeded():
+                self._succeeded(event)
             case ItemsSucceeded():
                 for _, result in event.done:
-                    self.items[result.key].append(result)
+                    self.results[result.key].append(result)
             case Accepted():
                 self.results[event.result.key].append(event.result)
                 self.last[event.notebook, event.step] = Last(StepState.SUCCEEDED, event.result)
+
+    def _approval(self, event: StepWaiting | ApprovalDecided) -> None:
+        match event:
             case StepWaiting():
                 self.requests.setdefault(event.request.request_id, event.request)
                 self._conclude(event.run_id, event.step, StepState.WAITING, None)
             case ApprovalDecided():
                 self.verdicts.setdefault(event.verdict.request_id, event.verdict)
-            case _:
-                pass
 
     def _succeeded(self, event: StepSucceeded) -> None:
         if not event.uncacheable:
@@ -157,9 +163,8 @@ class MemoryStore:
 
     def _clear(self, event: Cleared) -> None:
         self.last.pop((event.notebook, event.step), None)
-        for kept in (self.results, self.items):
-            for key, found in kept.items():
-                kept[key] = [r for r in found if (r.notebook, r.step) != (event.notebook, event.step)]
+        for key, found in self.results.items():
+            self.results[key] = [r for r in found if (r.notebook, r.step) != (event.notebook, event.step)]
 
     def close(self) -> None:
         """Nothing to release."""

@@ -105,7 +105,13 @@ class UndigestibleError(NbstepsError):
 
 
 class StoreError(NbstepsError):
-    """The store cannot be read or written; never raised for a damaged value, which is a miss."""
+    """The store cannot be read or written; never raised for a damaged value, which is a miss.
+
+    Attributes:
+        digest: content digest of the stored value that is the cause where that is a part of the one asked for.
+    """
+
+    digest = ""
 
 
 class StoreVersionError(StoreError):

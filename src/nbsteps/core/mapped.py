@@ -46,8 +46,6 @@ class MapOutput(list[Any]):
     def __reduce__(self) -> tuple[type[MapOutput], tuple[list[Any], tuple[ItemError, ...]]]:
         return MapOutput, (list(self), self.errors)
 
-    __hash__ = None  # type: ignore[assignment] - as of every list
-
 
 def item_key(base: str, digests: Sequence[str]) -> str:
     """The key of one item, 32 hexadecimal digits.

@@ -62,8 +62,8 @@ class Bindings:
     def _load(self, artifact: Artifact) -> object:
         try:
             return self._services.store.get(artifact)
-        except StoreError:
-            self.missing.add(artifact.digest)
+        except StoreError as error:
+            self.missing |= {artifact.digest, error.digest or artifact.digest}
             raise
 
     def note(self, name: str, value: object, digest: str, artifact: Artifact | None) -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 from nbsteps.core.errors import UsageError
-from nbsteps.store import arrays, pickles, plain
+from nbsteps.store import arrays, gathered, pickles, plain
 from nbsteps.store.layout import Buffer
 
 GROUP = "nbsteps.codecs"
@@ -183,4 +183,5 @@ _SAFE: dict[str, Callable[[memoryview], object]] = {
     "npy": arrays.decode,
     "arrow": _decode_frame,
     "table": _decode_frame,
+    gathered.CODEC: gathered.load,
 }

@@ -147,22 +147,23 @@ class Ledger:
     def _extra(self, event: Event) -> Any:
         """What the store adds to an event: identifiers of results, and the notebook where the event has none."""
         match event:
-            case StepSucceeded():
-                return [self._identifier(), event.result.notebook]
+            case StepSucceeded() | Accepted():
+                extra: Any = [self._identifier(), event.result.notebook]
             case ItemsSucceeded():
                 self._items += len(event.done)
-                return [[self._identifier() for _ in event.done], self.index.notebook_of(event.run_id)]
-            case Accepted():
-                return [self._identifier(), event.notebook]
+                extra = [[self._identifier() for _ in event.done], self.index.notebook_of(event.run_id)]
             case StepRestored():
-                return [self.index.newest(event.key), self.index.notebook_of(event.run_id)]
+                extra = [self.index.newest(event.key), self.index.notebook_of(event.run_id)]
             case StepEnded() | StepStarted():
-                return [None, self.index.notebook_of(event.run_id)]
+                extra = [None, self.index.notebook_of(event.run_id)]
             case Cleared():
-                return [self._identifiers(event.notebook, event.step), event.notebook]
+                extra = [self._identifiers(event.notebook, event.step), event.notebook]
             case RunStarted():
                 self.home.about["notebook"] = event.run.notebook
-        return None
+                extra = None
+            case _:
+                extra = None
+        return extra
 
     def _identifier(self) -> str:
         self._results += 1
@@ -202,7 +203,7 @@ class Ledger:
             return self.index.find(key)
 
     def find_items(self, keys: Collection[str]) -> dict[str, tuple[Result, ...]]:
-        """Results of a map's items under each of the keys, newest first; one look into the home at most."""
+        """Results of items under these keys, newest first; one look into the home at most."""
         with self.lock:
             self.refresh()
             found = self.index.items(keys)
@@ -288,13 +289,14 @@ class Ledger:
         self._items = 0
         return folded
 
-    def fetch(self, digest: str, candidates: Collection[str], limit: int) -> reading.Fetched:
-        """Read a value from the home, and of the candidates what fits into ``limit`` bytes; fold first if need be."""
-        wanted = [digest, *(other for other in candidates if other != digest)]
+    def fetch(self, digests: list[str], candidates: Collection[str], limit: int) -> reading.Fetched:
+        """Read values from the home, and of the candidates what fits into ``limit`` bytes; fold first if need be."""
+        wanted = list(dict.fromkeys((*digests, *candidates)))
 
         def read(connection: duckdb.DuckDBPyConnection, *, writable: bool) -> reading.Fetched:
             found = reading.fetch(connection, wanted, limit)
-            if digest not in found.artifacts and digest not in found.payloads and writable:
+            known = found.artifacts.keys() | found.payloads.keys()
+            if writable and not known.issuperset(digests):
                 self._merge(connection)
                 found = reading.fetch(connection, wanted, limit)
             return found

@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,10 +17,12 @@ from nbsteps.config import Config
 from nbsteps.core.approvals import Approval
 from nbsteps.core.errors import DamagedValueError, StoreError, StoreVersionError, UntrustedValueError
 from nbsteps.core.events import Event
+from nbsteps.core.mapped import ItemError, MapOutput
 from nbsteps.core.model import Artifact, Result
 from nbsteps.ports import Recall
 from nbsteps.store import reading
 from nbsteps.store.flight import Flight
+from nbsteps.store.gathered import Gathered
 from nbsteps.store.history import History
 from nbsteps.store.home import BusyError, Home
 from nbsteps.store.ledger import Ledger
@@ -129,7 +131,7 @@ class DuckStore:
         return self.ledger.find(key)
 
     def find_items(self, keys: Collection[str]) -> Mapping[str, tuple[Result, ...]]:
-        """Results of a map's items under each of the keys, newest first; keys without any are absent."""
+        """Results of a map's items under these keys, newest first, in one look; keys without results are absent."""
         return self.ledger.find_items(keys)
 
     def approvals(self, notebook: str, step: str = "") -> tuple[Approval, ...]:
@@ -146,11 +148,18 @@ class DuckStore:
         Raises:
             UnstorableValueError: no codec can store it.
         """
+        return self._put(digest, lambda codec: codec.encode(value, digest))
+
+    def put_items(self, artifacts: Sequence[Artifact], errors: Sequence[ItemError], digest: str) -> Artifact:
+        """Store the output of a map under its content digest: which stored values it is made of, and what failed."""
+        return self._put(digest, lambda codec: codec.encode_items(artifacts, errors, digest))
+
+    def _put(self, digest: str, encode: Callable[[Values], Stored]) -> Artifact:
         with self.ledger.lock:
             known = self.ledger.index.artifacts.get(digest)
             if known is not None and digest not in self._damaged and self.vault.has(known):
                 return known
-            stored = self._encode(value, digest)
+            stored = self._encode(encode)
             if digest in self._damaged:
                 self._damaged.discard(digest)
                 self.ledger.forget_value(digest)
@@ -160,10 +169,10 @@ class DuckStore:
             self.ledger.index.artifacts[digest] = stored.artifact
             return stored.artifact
 
-    def _encode(self, value: object, digest: str) -> Stored:
+    def _encode(self, encode: Callable[[Values], Stored]) -> Stored:
         if not self.degraded:
             try:
-                return self.vault.codec.encode(value, digest)
+                return encode(self.vault.codec)
             except OSError as error:
                 self.ledger.degrade(error)
             except StoreError as error:
@@ -171,7 +180,7 @@ class DuckStore:
                     raise
                 self.ledger.degrade(error)
         self.vault.pinned = True
-        return Values(self.folder, inline_limit=_UNLIMITED, table_limit=0).encode(value, digest)
+        return encode(Values(self.folder, inline_limit=_UNLIMITED, table_limit=0))
 
     def get(self, artifact: Artifact) -> object:
         """Read a value back, verified.
@@ -181,7 +190,8 @@ class DuckStore:
             UntrustedValueError: written by somebody else and needs unpickling.
         """
         try:
-            return self.vault.get(artifact)
+            value = self.vault.get(artifact)
+            return self._gather(value) if isinstance(value, Gathered) else value
         except DamagedValueError:
             self._forget(artifact)
             raise
@@ -190,6 +200,19 @@ class DuckStore:
         except StoreError as error:
             raise DamagedValueError(f"the stored {artifact.type} cannot be read now: {error}") from error
 
+    def _gather(self, listed: Gathered) -> MapOutput:
+        """The items' values; one that cannot be read is named by the error."""
+        values: list[object] = []
+        for chunk in listed.chunks():
+            self.vault.bring(chunk)
+            for artifact in chunk:
+                try:
+                    values.append(self.get(artifact))
+                except StoreError as error:
+                    error.digest = error.digest or artifact.digest
+                    raise
+        return MapOutput(values, listed.errors)
+
     def _forget(self, artifact: Artifact) -> None:
         """Stop relying on a value that is damaged. What the home has of it goes only when a good one replaces it."""
         with self.ledger.lock:
@@ -197,12 +220,12 @@ class DuckStore:
             self.ledger.index.artifacts.pop(artifact.digest, None)
             self._damaged.add(artifact.digest)
 
-    def _fetch(self, digest: str) -> reading.Fetched:
+    def _fetch(self, digests: list[str]) -> reading.Fetched:
         if not self.home.path.exists() and not self.home.journals.exists():
             return reading.Fetched()
         with self.ledger.lock:
             candidates = self.vault.missing(self.ledger.index.recalled())
-        return self.ledger.fetch(digest, candidates, PREFETCH_BYTES)
+        return self.ledger.fetch(digests, candidates, PREFETCH_BYTES)
 
     def history_records(self, kind: str, **filters: Any) -> list[dict[str, Any]]:
         """Rows of a table of the history as JSON-able dicts; see :meth:`nbsteps.store.history.History.records`."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbsteps.core.errors import DamagedValueError, StoreError, UntrustedValueError, UsageError
+from nbsteps.core.mapped import ItemError, MapOutput
 from nbsteps.core.model import Artifact
-from nbsteps.store import codecs, pickles, trust
+from nbsteps.store import codecs, gathered, pickles, trust
 from nbsteps.store.layout import nbytes
 from nbsteps.store.objects import Objects, checksum
 
@@ -65,12 +66,22 @@ class Values:
             UnstorableValueError: no codec can store it.
             StoreError: its file cannot be written.
         """
-        encoded = self._choose(value, digest)
+        kind: Any = type(value)
+        return self._stored(self._choose(value, digest), digest, _type_name(kind), _summary(value))
+
+    def encode_items(self, artifacts: Sequence[Artifact], errors: Sequence[ItemError], digest: str) -> Stored:
+        """Encode the output of a map: which stored values it is made of.
+
+        Raises:
+            StoreError: its file cannot be written.
+        """
+        encoded = codecs.Encoded(gathered.CODEC, "items", [gathered.dump(artifacts, errors)])
+        return self._stored(encoded, digest, _type_name(MapOutput), f"MapOutput of {len(artifacts):,}")
+
+    def _stored(self, encoded: codecs.Encoded, digest: str, type_name: str, summary: str) -> Stored:
         parts = encoded.parts
         size = sum(map(nbytes, parts)) if len(parts) > 1 else nbytes(parts[0])
         summed = checksum(parts)
-        kind: Any = type(value)
-        type_name = _type_name(kind)
         mac = ""
         if encoded.unpickles:
             mac = trust.sign(parts, codec=encoded.codec, type_name=type_name, digest=digest)
@@ -79,7 +90,6 @@ class Values:
             payload = b"".join(parts)
         else:
             location = self._objects.put(parts, summed, encoded.suffix)
-        summary = _summary(value)
         return Stored(Artifact(digest, type_name, encoded.codec, size, location, summed, mac, summary), payload)
 
     def decode(self, artifact: Artifact, payload: bytes | None) -> object:

@@ -24,13 +24,13 @@ INLINE: Final = "inline"
 class Vault:
     """Finds a value's bytes wherever they are now; a recorded location may be outdated by a merge."""
 
-    def __init__(self, folder: Path, values: Values, fetch: Callable[[str], Fetched]) -> None:
+    def __init__(self, folder: Path, values: Values, fetch: Callable[[list[str]], Fetched]) -> None:
         """Serve the store in ``folder``.
 
         Args:
             folder: where value files are.
             values: encodes and decodes.
-            fetch: reads a value, and others that are likely to be asked for, from the home.
+            fetch: reads values, and others that are likely to be asked for, from the home.
         """
         self.codec = values
         self.pinned = False
@@ -111,8 +111,14 @@ class Vault:
         for digest, content in (*fetched.payloads.items(), *fetched.tables.items()):
             self.keep(digest, content)
 
+    def bring(self, artifacts: Iterable[Artifact]) -> None:
+        """Have the bytes of several values at hand with one look into the home."""
+        absent = self.missing(artifacts)
+        if len(absent) > 1:
+            self.take(self._fetch(absent))
+
     def _bring(self, artifact: Artifact) -> None:
-        self.take(self._fetch(artifact.digest))
+        self.take(self._fetch([artifact.digest]))
         found = self._moved.get(artifact.digest)
         if artifact.digest not in self._cache and not (found is not None and self._file(found)):
             msg = f"the stored {artifact.summary or artifact.type} is gone"
