@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nbsteps.core.key import difference
-from nbsteps.core.model import CacheMode, Part, PartKind, Result, StepOptions
+from nbsteps.core.key import difference, reason_kind
+from nbsteps.core.model import CacheMode, Part, Result, StepOptions
 from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import StepState
 
@@ -101,10 +101,9 @@ def _objections(facts: Facts, position: int, result: Result) -> Iterable[Reason]
         yield Reason(ReasonKind.EXPIRED)
     if options.cache is CacheMode.RUN and result.run_id != facts.run_id:
         yield Reason(ReasonKind.OTHER_RUN)
-    kinds = {part.name: part.kind for part in result.observed}
+    kinds = {part.name: reason_kind(part) for part in result.observed}
     for name in (facts.changed or {}).get(position, ()):
-        kind = ReasonKind.ENV if kinds.get(name) is PartKind.ENV else ReasonKind.FILE
-        yield Reason(kind, name)
+        yield Reason(kinds.get(name, ReasonKind.FILE), name)
     if not facts.missing.isdisjoint(artifact.digest for artifact in result.outputs.values()):
         yield Reason(ReasonKind.RESULT_MISSING)
 

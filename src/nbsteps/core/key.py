@@ -48,7 +48,17 @@ _ALWAYS = {
     PartKind.ENV: ReasonKind.ENV,
     PartKind.VERSION: ReasonKind.VERSION,
 }
-_BY_ROLE = {"input": ReasonKind.INPUT, "parameter": ReasonKind.PARAMETER}
+_BY_ROLE = {
+    "input": ReasonKind.INPUT,
+    "parameter": ReasonKind.PARAMETER,
+    "helper": ReasonKind.HELPER,
+    "module": ReasonKind.MODULE,
+    "environment": ReasonKind.ENVIRONMENT,
+    "setting": ReasonKind.SETTING,
+    "random": ReasonKind.RANDOM,
+    "place": ReasonKind.PLACE,
+    "state": ReasonKind.STATE,
+}
 _SHOWN_INLINE = frozenset({PartKind.PYTHON, PartKind.PACKAGE, PartKind.VERSION})
 
 
@@ -70,8 +80,13 @@ def difference(before: Iterable[Part], after: Iterable[Part]) -> tuple[Reason, .
     return _ordered(came + went)
 
 
+def reason_kind(part: Part) -> ReasonKind:
+    """What a change of a part is called."""
+    return _BY_ROLE.get(part.role) or _ALWAYS.get(part.kind, ReasonKind.CONSTANT)
+
+
 def _reason(part: Part, before: str, after: str) -> Reason:
-    kind = _ALWAYS.get(part.kind) or _BY_ROLE.get(part.role, ReasonKind.CONSTANT)
+    kind = reason_kind(part)
     inline = part.kind in _SHOWN_INLINE and before != after
     return Reason(kind, part.name, before, after, inline=inline)
 

@@ -180,7 +180,8 @@ class Part:
         name: variable, helper, module, distribution, path or environment variable.
         digest: 32 hexadecimal digits over the content.
         detail: what ``why`` shows for it: source text, a value's summary, a version. Never counted, never a secret.
-        role: for values, ``input``, ``parameter`` or ``constant``. Shown, never counted.
+        role: for values, ``input``, ``parameter`` or ``constant``; else what a change of it is called where its kind
+            does not say it (``setting``, ``random``, ``place``...). Shown, never counted.
     """
 
     kind: PartKind

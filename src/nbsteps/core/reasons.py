@@ -25,6 +25,11 @@ class ReasonKind(StrEnum):
     MODULE = "module"
     PACKAGE = "package"
     ENV = "env"
+    ENVIRONMENT = "environment"
+    SETTING = "setting"
+    RANDOM = "random"
+    PLACE = "place"
+    STATE = "state"
     VERSION = "version"
     PYTHON = "python"
     SCHEME = "scheme"
@@ -52,6 +57,11 @@ TEXTS: Final = MappingProxyType(
         ReasonKind.MODULE: "module {name} changed",
         ReasonKind.PACKAGE: "package {name} changed",
         ReasonKind.ENV: "environment variable {name} changed",
+        ReasonKind.ENVIRONMENT: "environment changed",
+        ReasonKind.SETTING: "setting {name} changed",
+        ReasonKind.RANDOM: "random state changed: {name}",
+        ReasonKind.PLACE: "working directory changed",
+        ReasonKind.STATE: "state of {name} changed",
         ReasonKind.VERSION: "version changed",
         ReasonKind.PYTHON: "python changed",
         ReasonKind.SCHEME: "key scheme changed",

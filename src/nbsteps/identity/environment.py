@@ -20,7 +20,8 @@ from nbsteps.core.model import Part, PartKind
 from nbsteps.identity import told
 from nbsteps.identity.feed import digest_texts
 from nbsteps.identity.places import Origin, file_origin
-from nbsteps.identity.randomness import Draws, seeding
+from nbsteps.identity.randomness import Draws, seeding_part
+from nbsteps.identity.unnamed import TABLES, class_part, module_part, tables_part, tables_read
 
 if TYPE_CHECKING:
     _Base = os._Environ[str]  # noqa: SLF001 - the class of os.environ, there is no other name for it
@@ -74,7 +75,7 @@ def python_part() -> Part:
 def zone_part() -> Part:
     """The part for the local time zone."""
     zone = (str(time.tzname), str(time.timezone), str(time.altzone))
-    return Part(PartKind.ENV, "TZ", digest_texts("zone", *zone), detail=time.tzname[0])
+    return Part(PartKind.ENV, "TZ", digest_texts("zone", *zone), time.tzname[0], "setting")
 
 
 def changed_env(parts: Iterable[Part]) -> tuple[str, ...]:
@@ -83,10 +84,18 @@ def changed_env(parts: Iterable[Part]) -> tuple[str, ...]:
 
 
 def _now(name: str) -> Part:
-    if name == WHOLE:
-        return Part(PartKind.ENV, WHOLE, _whole())
-    seeded = seeding(name)
-    return _part(name, os.environ.get(name)) if seeded is None else Part(PartKind.ENV, name, seeded)
+    for known in (_whole_part, seeding_part, class_part, module_part, tables_part):
+        part = known(name)
+        if part is not None:
+            return part
+    try:
+        return _part(name, _Base.__getitem__(os.environ, name))  # not a body's read
+    except KeyError:
+        return _part(name, None)
+
+
+def _whole_part(name: str) -> Part | None:
+    return Part(PartKind.ENV, WHOLE, _whole(), role="environment") if name == WHOLE else None
 
 
 def _part(name: str, value: str | None) -> Part:
@@ -117,7 +126,16 @@ class EnvObserver:
     def reads(self, name: str, value: str | None) -> None:
         """A variable was read, or the whole environment; what the body set itself does not count."""
         if name not in self._own and name not in self._found:
-            self._found[name] = Part(PartKind.ENV, WHOLE, _whole()) if name == WHOLE else _part(name, value)
+            self._found[name] = _now(name) if value is None else _part(name, value)
+
+    def queries(self, duckdb: Any) -> None:
+        """The body is about to query duckdb's own database: does it hold anything that the body did not make?"""
+        if TABLES not in self._own and TABLES not in self._found:
+            part = tables_read(duckdb)
+            if part is None:
+                self._own.add(TABLES)
+            else:
+                self._found[TABLES] = part
 
     def writes(self, name: str) -> None:
         """The body set or removed a variable."""
@@ -125,7 +143,7 @@ class EnvObserver:
 
     def parts(self) -> tuple[Part, ...]:
         """Parts for what was read, by name, and for the seeds of the random generators that were drawn from."""
-        drawn = (Part(PartKind.ENV, name, seeded) for name, seeded in self.draws.drawn())
+        drawn = (Part(PartKind.ENV, name, seeded, role="random") for name, seeded in self.draws.drawn())
         return (*(self._found[name] for name in sorted(self._found)), *drawn)
 
 
@@ -211,10 +229,19 @@ _ENVIRONS: Final[tuple[Any, ...]] = (os.environ, *([os.environb] if os.supports_
 
 
 def note_variables(names: Iterable[str]) -> None:
-    """Announce that variables are about to be read by something that does not go through ``os.environ``."""
+    """Announce that variables are about to be read by something that does not go through ``os.environ``.
+
+    So does what has no name in the code: see :mod:`nbsteps.identity.unnamed`.
+    """
     for name in names:
         for observer in _observers():
             observer.reads(name, os.environ.get(name))
+
+
+def note_tables(duckdb: Any) -> None:
+    """Announce that duckdb's own database is about to be queried."""
+    for observer in _observers():
+        observer.queries(duckdb)
 
 
 def shell_variables(text: str) -> frozenset[str]:

@@ -20,10 +20,12 @@ from typing import Any, Final
 from nbsteps.identity import told
 from nbsteps.identity.asking import Asking
 from nbsteps.identity.children import variables_of, words_of
-from nbsteps.identity.environment import note_variables
+from nbsteps.identity.environment import note_tables, note_variables
 from nbsteps.identity.filehash import OWN
 from nbsteps.identity.places import Origin, file_origin
+from nbsteps.identity.scripts import sources_of
 from nbsteps.identity.traces import ReadObserver, unheard
+from nbsteps.identity.unnamed import class_name, module_name
 
 __all__ = ["ReadObserver", "note_read", "note_write", "observe_reads"]
 
@@ -269,6 +271,8 @@ def _started(args: tuple[Any, ...]) -> None:
     words = words_of(command)
     if environment is None:
         note_variables(variables_of(words))
+    for path in sources_of(words, None if folder is None else os.fsdecode(folder)):
+        _deliver(ReadObserver.names, path)
     for word in words:
         path = word if folder is None else os.path.join(os.fsdecode(folder), word)  # noqa: PTH118 - a text
         for each, _ in _expanded(path) if glob.has_magic(path) else ((path, False),):
@@ -295,6 +299,29 @@ def _located() -> None:
         observer.locates()
 
 
+def _looked_up(args: tuple[Any, ...]) -> None:
+    """Unpickling looks for a class or function: of the notebook, of a module of the user, or of a package."""
+    module, name = args
+    if module == "__main__":
+        note_variables([class_name(name)])
+    else:
+        note_variables(filter(None, [module_name(module)]))
+
+
+def note_module(name: str) -> None:
+    """Announce that a module was looked up by a name that the code may have computed."""
+    if _active and not OWN.active:
+        with _quietly():
+            note_variables(filter(None, [module_name(name)]))
+
+
+def note_own_tables(duckdb: Any) -> None:
+    """Announce that duckdb's own database is about to be queried."""
+    if _active and not OWN.active:
+        with _quietly():
+            note_tables(duckdb)
+
+
 _ASKING: Final = Asking(_looked, _located)
 _HANDLERS: Final[dict[str, Callable[[tuple[Any, ...]], None]]] = {
     "open": _opened,
@@ -311,6 +338,7 @@ _HANDLERS: Final[dict[str, Callable[[tuple[Any, ...]], None]]] = {
     "os.chdir": _moved,
     "subprocess.Popen": _started,
     "os.system": _executed,
+    "pickle.find_class": _looked_up,
     "os.exec": _executed,
     "os.posix_spawn": _executed,
 }

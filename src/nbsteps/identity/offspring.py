@@ -73,6 +73,9 @@ class _TellerOfVariables(_Teller):
     def writes(self, name: str) -> None:
         """A variable that the child sets is its own affair."""
 
+    def queries(self, _duckdb: Any) -> None:
+        """A child's own database of duckdb is empty at first."""
+
 
 def begin(path: str) -> None:
     """From now on, tell the parent process of what this one reads."""

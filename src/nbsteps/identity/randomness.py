@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, Final
 
+from nbsteps.core.model import Part, PartKind
 from nbsteps.identity import content
 from nbsteps.identity.feed import digest_texts
 
@@ -65,9 +66,9 @@ def _same(one: Any, other: Any) -> bool:
     return content.digest(one) == content.digest(other)
 
 
-def seeding(name: str) -> str | None:
-    """Digest of how a generator was seeded last, outside bodies; None if the name stands for no generator."""
-    return _seedings.get(name, UNSEEDED) if name in _GETTERS else None
+def seeding_part(name: str) -> Part | None:
+    """The part for how a generator was seeded last, outside bodies; None if the name stands for no generator."""
+    return Part(PartKind.ENV, name, _seedings.get(name, UNSEEDED), role="random") if name in _GETTERS else None
 
 
 class Draws:

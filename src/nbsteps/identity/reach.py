@@ -314,7 +314,7 @@ class Walk:
         if self._local_time:
             self._parts[PartKind.ENV, "TZ"] = zone_part()
         for name, text in process_settings():
-            self._parts[PartKind.VALUE, name] = Part(PartKind.VALUE, name, digest_text(text), text, "constant")
+            self._parts[PartKind.VALUE, name] = Part(PartKind.VALUE, name, digest_text(text), text, "setting")
 
     def _add_modules(self, body: str) -> None:
         if self._imports_by_name:

@@ -17,7 +17,7 @@ from types import FrameType, ModuleType
 from typing import Any, Final
 
 from nbsteps.identity import offspring, randomness
-from nbsteps.identity.observed import is_observed, note_read, note_write
+from nbsteps.identity.observed import is_observed, note_module, note_own_tables, note_read, note_write
 from nbsteps.identity.sqlfiles import files_in_sql, may_be_path
 
 _MARK: Final = "_nbsteps_announces"
@@ -84,6 +84,15 @@ def _note_query(query: Any, parameters: Any = None) -> None:
             note_read(value)
 
 
+def _note_own_query(query: Any, parameters: Any = None) -> None:
+    """A query of the database that belongs to the process."""
+    note_own_tables(sys.modules["duckdb"])
+    _note_query(query, parameters)
+
+
+_QUERIES_NOTED: Final = (_note_query, _note_own_query)
+
+
 def _note_database(database: Any) -> None:
     if isinstance(database, (str, os.PathLike)) and not os.fspath(database).startswith(":"):
         note_read(database)
@@ -98,8 +107,8 @@ def _announcing(function: Any, note: Callable[..., None], keyword: str, position
     def announcing(*args: Any, **kwargs: Any) -> Any:
         if is_observed():
             told = kwargs.get(keyword, args[position] if len(args) > position else None)
-            note(told, *args[position + 1 : position + 2]) if note is _note_query else note(told)
-        if note is _note_query:
+            note(told, *args[position + 1 : position + 2]) if note in _QUERIES_NOTED else note(told)
+        if note in _QUERIES_NOTED:
             return _as_caller(sys._getframe(1), functools.partial(function, *args, **kwargs))  # noqa: SLF001 - the only way to the caller
         return function(*args, **kwargs)
 
@@ -203,16 +212,34 @@ def _prepare_polars_reader(module: ModuleType) -> None:
         module.normalize_filepath = _announcing(function, _note_source, "path", 0)  # type: ignore[attr-defined]  # the writers' own stays
 
 
+def _prepare_importlib(module: ModuleType) -> None:
+    function = module.import_module
+    if getattr(function, _MARK, False):
+        return
+
+    @functools.wraps(function)
+    def import_module(name: str, package: str | None = None) -> ModuleType:
+        found: ModuleType = function(name, package)
+        if is_observed():
+            note_module(found.__name__)
+        return found
+
+    setattr(import_module, _MARK, True)
+    module.import_module = import_module  # type: ignore[attr-defined]  # a function of that module
+
+
 def _prepare_duckdb(module: ModuleType) -> None:
-    for names, note, keyword in ((_QUERIES, _note_query, "query"), (_FILES, _note_source, "path_or_buffer")):
-        for name in names:
-            _wrap(module.DuckDBPyConnection, name, note, keyword, 1)
-            _wrap(module, name, note, keyword)
+    for name in _QUERIES:
+        _wrap(module.DuckDBPyConnection, name, _note_query, "query", 1)
+        _wrap(module, name, _note_own_query, "query")
+    for name in _FILES:
+        _wrap(module.DuckDBPyConnection, name, _note_source, "path_or_buffer", 1)
+        _wrap(module, name, _note_source, "path_or_buffer")
     _wrap(module, "connect", _note_database, "database")
 
 
 _POLARS_READERS: Final = ("polars.io.", "polars._utils.serde")
-_QUERIES: Final = ("sql", "query", "from_query", "execute", "executemany", "query_df")
+_QUERIES: Final = ("sql", "query", "from_query", "execute", "executemany", "query_df", "table", "view")
 _FILES: Final = ("read_csv", "from_csv_auto", "read_parquet", "from_parquet", "read_json")
 _LIBRARIES: Final[dict[str, Callable[[ModuleType], None]]] = {
     "pyarrow": _prepare_pyarrow,
@@ -223,6 +250,7 @@ _LIBRARIES: Final[dict[str, Callable[[ModuleType], None]]] = {
     "pyarrow.json": _prepare_json,
     "pyarrow.dataset": _prepare_dataset,
     "polars": _prepare_polars,
+    "importlib": _prepare_importlib,
     "multiprocessing.spawn": offspring.prepare,
     "loky.backend.spawn": offspring.prepare,
     "joblib.externals.loky.backend.spawn": offspring.prepare,

@@ -120,7 +120,7 @@ class ReadObserver:
             name = _relative(path, folder, roots)
             yield replace(part, name=f"{name}/" if part.name != path else name)
         if located:
-            yield Part(PartKind.FILE, WORKING_DIRECTORY, _place(self._started_in, folder))
+            yield Part(PartKind.FILE, WORKING_DIRECTORY, _place(self._started_in, folder), role="place")
 
     def _path_parts(self, roots: list[Path], rule: Counting) -> Iterator[tuple[str, Part]]:
         """Paths and parts, named by their paths."""
