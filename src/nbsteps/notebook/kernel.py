@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.core.interactiveshell import InteractiveShell
 
+    from nbsteps.notebook.toolbar import Toolbar
+
 
 class SystemClock:
     """The machine's time."""
@@ -80,6 +82,7 @@ class Kernel:
         self._given = False
         self._session: Session | None = None
         self._running: tuple[Cell, float] | None = None
+        self._toolbar: Toolbar | None = None
         shell.events.register("pre_run_cell", self.before_cell)
         shell.events.register("post_run_cell", self.after_cell)
         atexit.register(self.close)
@@ -201,6 +204,14 @@ class Kernel:
             if split is not None and split.body.strip() == body.strip():
                 return cell
         return Cell(f"In [{self.shell.execution_count}]", f"%%step {line}\n{body}")
+
+    def toolbar(self) -> Toolbar:
+        """The toolbar of this kernel, one however often it is shown."""
+        if self._toolbar is None:
+            from nbsteps.notebook.toolbar import Toolbar  # noqa: PLC0415 - loads widgets, which most runs do not show
+
+            self._toolbar = Toolbar(self)
+        return self._toolbar
 
     @property
     def store(self) -> DuckStore:

@@ -19,12 +19,12 @@ from nbsteps.core.plan import Plan
 from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.display import text
 from nbsteps.display.progress import ProgressLines
-from nbsteps.display.svg import graph_svg
-from nbsteps.display.view import graph_model, node_views
 from nbsteps.engine.session import CellRun, Session
 from nbsteps.notebook.commands import parse_parameters, parse_pipeline
 from nbsteps.notebook.kernel import Kernel
 from nbsteps.notebook.notes import Remarks, note, publish, remarks, show_again
+from nbsteps.notebook.pages import has_page
+from nbsteps.notebook.pictures import picture
 from nbsteps.notebook.tracebacks import attach_traceback
 
 if TYPE_CHECKING:
@@ -126,18 +126,15 @@ class NbstepsMagics(Magics):
         print(text.status_lines((row.step.name, row.state, row.decision, row.result) for row in rows))  # noqa: T201
 
     def _show(self, _args: argparse.Namespace) -> None:
-        session = self.kernel.session
-        rows = session.status()
-        graph = session.graph()
-        plain = text.status_lines((row.step.name, row.state, row.decision, row.result) for row in rows)
-        if graph.problems:
-            plain += "\n\n" + text.problem_lines(graph.problems)
-        views = node_views((row.step.name, row.state, row.decision, row.result) for row in rows)
-        picture = graph_svg(graph_model(graph, views, title=session.services.notebook))
-        publish({"text/plain": plain, "image/svg+xml": picture})
+        if has_page(self.kernel.shell):
+            publish(self.kernel.toolbar().show())
+        else:
+            self._graph(_args)
 
-    def _graph(self, args: argparse.Namespace) -> None:
-        self._show(args)
+    def _graph(self, _args: argparse.Namespace) -> None:
+        session = self.kernel.session
+        standings = session.status()
+        publish(picture(session.graph(), standings, session.services.notebook))
 
     def _clear(self, args: argparse.Namespace) -> None:
         names = self.kernel.session.clear(args.steps)

@@ -1,0 +1,391 @@
+// The panel below the graph: everything about one step.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { clock } from "./format";
+import { Button, Mark, Pill, State, Tabs } from "./parts";
+import { split, type Pair } from "./diff";
+import type { Store } from "./store";
+import type { Detail, Output, Reason, Shown, Value } from "./types";
+
+const TABS = [
+  { id: "overview", text: "Overview" },
+  { id: "why", text: "Why" },
+  { id: "source", text: "Source" },
+  { id: "values", text: "Inputs and outputs" },
+  { id: "log", text: "Log" },
+  { id: "attempts", text: "Attempts" },
+];
+
+interface PanelProps {
+  store: Store;
+  step: string;
+  tab: string;
+  setTab: (tab: string) => void;
+  close: () => void;
+  goTo: (name: string) => void;
+  select: (name: string) => void;
+  id: string;
+}
+
+export function Panel({ store, step, tab, setTab, close, goTo, select, id }: PanelProps) {
+  const shown = store.nodes[step];
+  const { detail, error } = useDetail(store, step, shown);
+  const failed = shown?.state === "failed" || shown?.state === "crashed";
+  return (
+    <section class="pn" aria-label={`Step ${step}`}>
+      <div class="pn-h">
+        {shown && <Mark state={shown.state} />}
+        <h3 title={step}>{step}</h3>
+        {shown && <Pill state={shown.state} word={shown.word} />}
+        <span class="mut num">{headline(shown, detail)}</span>
+        <span class="grow" />
+        <Button icon="code" ghost onClick={() => goTo(step)}>
+          Go to cell
+        </Button>
+        <Button icon={failed ? "resume" : "run"} disabled={store.running} onClick={() => store.send({ do: "run", steps: [step] })}>
+          {failed ? "Resume from here" : "Run this step"}
+        </Button>
+        <Button icon="close" ghost aria-label="Close panel" onClick={close} />
+      </div>
+      <Tabs names={TABS} current={tab} choose={setTab} label={`About ${step}`} id={`${id}-pn`} kind="stabs" />
+      <div role="tabpanel" id={`${id}-pn-panel`} aria-labelledby={`${id}-pn-${tab}`} aria-busy={!detail} tabIndex={0}>
+        {error && <p class="errbox" data-s="failed">{error}</p>}
+        {detail && <Body detail={detail} tab={tab} setTab={setTab} select={select} />}
+        {!detail && !error && <div class="pad mut">Loading</div>}
+      </div>
+    </section>
+  );
+}
+
+function headline(shown: Shown | undefined, detail: Detail | null): string {
+  if (shown?.state === "stale") return "Forecast for the next run";
+  const attempts = detail?.attempts.length ?? 0;
+  return [attempts > 1 ? `${attempts} attempts` : "", shown?.number ?? ""].filter(Boolean).join(", ");
+}
+
+/** The details as of the step's present state; those shown stay until the new ones are there. */
+function useDetail(store: Store, step: string, shown: Shown | undefined): { detail: Detail | null; error: string } {
+  const [found, setFound] = useState<{ detail: Detail | null; error: string }>({ detail: null, error: "" });
+  const state = `${shown?.state} ${shown?.reasons} ${store.run?.ended}`;
+  const beat = shown?.state === "running" ? Math.floor(store.now() / 2) : 0;
+  useEffect(() => {
+    let wanted = true;
+    store
+      .ask<Detail>("detail", { step })
+      .then((detail) => wanted && setFound({ detail, error: "" }))
+      .catch((error: Error) => wanted && setFound({ detail: null, error: error.message }));
+    return () => {
+      wanted = false;
+    };
+  }, [store, step, state, beat, store.graph]);
+  return found.detail?.step === step || found.error ? found : { detail: null, error: "" };
+}
+
+function Body({ detail, tab, setTab, select }: { detail: Detail; tab: string; setTab: (tab: string) => void; select: (name: string) => void }) {
+  switch (tab) {
+    case "why":
+      return <div class="pad"><Why detail={detail} /></div>;
+    case "source":
+      return <div class="pad"><Source detail={detail} /></div>;
+    case "values":
+      return (
+        <div class="cols even">
+          <div><Head text="Inputs" /><Values values={detail.inputs} none="It reads nothing from other steps" select={select} /></div>
+          <div><Head text="Outputs" /><Values values={detail.outputs} none="No value stored" select={select} /></div>
+        </div>
+      );
+    case "log":
+      return <div class="pad"><Log log={detail.log} /></div>;
+    case "attempts":
+      return <div class="pad"><Attempts detail={detail} /></div>;
+    default:
+      return <Overview detail={detail} setTab={setTab} select={select} />;
+  }
+}
+
+function Overview({ detail, setTab, select }: { detail: Detail; setTab: (tab: string) => void; select: (name: string) => void }) {
+  return (
+    <div class="cols">
+      <div>
+        {detail.error ? <Failure detail={detail} /> : <><Head text="Source" right={<More text="Whole source" act={() => setTab("source")} />} /><Code text={detail.source} first={detail.first} limit={8} /></>}
+        {detail.reasons.length > 0 && <><Head text="Why it would execute" right={<More text="Compare" act={() => setTab("why")} />} /><Reasons reasons={detail.reasons} /></>}
+        {detail.log.length > 0 && <><Head text="Log" right={<More text="Open full log" act={() => setTab("log")} />} /><Log log={detail.log.slice(-3)} limit={8} /></>}
+        {detail.history.length > 1 && <History detail={detail} />}
+      </div>
+      <div>
+        {detail.attempts.length > 0 && <><Head text="Attempts" /><Attempts detail={detail} brief /></>}
+        <Head text="Inputs" />
+        <Values values={detail.inputs} none="It reads nothing from other steps" select={select} brief />
+        <Head text="Outputs" />
+        <Values values={detail.outputs} none="No value stored" select={select} />
+        {detail.options.length > 0 && <><Head text="Options" /><Options detail={detail} /></>}
+      </div>
+    </div>
+  );
+}
+
+function Head({ text, right }: { text: string; right?: ComponentChildren }) {
+  return (
+    <h4 class="h">
+      {text}
+      {right && <span class="r">{right}</span>}
+    </h4>
+  );
+}
+
+function More({ text, act }: { text: string; act: () => void }) {
+  return <button type="button" class="lk" onClick={act}>{text}</button>;
+}
+
+function Code({ text, first = 1, mark = null, limit }: { text: string; first?: number; mark?: number | null; limit?: number }) {
+  const lines = text.replace(/\n$/, "").split("\n");
+  const shown = limit ? lines.slice(0, limit) : lines;
+  return (
+    <pre class="code" tabIndex={0} aria-label="Source">
+      {shown.map((line, i) => (
+        <span key={i} class={first + i === mark ? "l bad" : "l"}>
+          <span class="n" aria-hidden="true">{first + i}</span>
+          {line}
+          {"\n"}
+        </span>
+      ))}
+      {shown.length < lines.length && <span class="l hunk"><span class="n" />{`${lines.length - shown.length} more lines`}</span>}
+    </pre>
+  );
+}
+
+function Source({ detail }: { detail: Detail }) {
+  return (
+    <>
+      {detail.options.length > 0 && <><Head text="Options" /><Options detail={detail} /></>}
+      <Head text="Source" />
+      <Code text={detail.source} first={detail.first} mark={detail.error?.line ?? null} />
+    </>
+  );
+}
+
+function Options({ detail }: { detail: Detail }) {
+  return (
+    <dl class="kv">
+      {detail.options.map(([name, value]) => (
+        <>
+          <dt key={name} class="mono">{name}</dt>
+          <dd class="mono">{value}</dd>
+        </>
+      ))}
+    </dl>
+  );
+}
+
+function Failure({ detail }: { detail: Detail }) {
+  const { type, message, traceback, line } = detail.error!;
+  const near = line === null ? null : window_(detail, line);
+  return (
+    <>
+      <Head text="Error" right={traceback && <More text="Copy traceback" act={() => void navigator.clipboard?.writeText(traceback)} />} />
+      <div class="errbox" data-s="failed">
+        <b>{type}</b>
+        <span>{message}</span>
+      </div>
+      {near && (
+        <>
+          <div class="fr"><span class="mono">{detail.step}, line {line}</span><span class="mut">your code</span></div>
+          <Code text={near.text} first={near.first} mark={line} />
+        </>
+      )}
+      {traceback && (
+        <details class="lib">
+          <summary>Traceback</summary>
+          <pre class="code pad" tabIndex={0}>{traceback}</pre>
+        </details>
+      )}
+    </>
+  );
+}
+
+function window_(detail: Detail, line: number): { text: string; first: number } {
+  const lines = detail.source.split("\n");
+  const at = line - detail.first;
+  const start = Math.max(0, at - 3);
+  return { text: lines.slice(start, at + 3).join("\n"), first: detail.first + start };
+}
+
+function Reasons({ reasons }: { reasons: Reason[] }) {
+  return (
+    <div class="why">
+      {reasons.map((reason, i) => (
+        <div key={i}>
+          <Mark state="stale" />
+          <b class="tr" title={reason.what}>{reason.what}</b>
+          <span class="v">
+            {reason.diff ? (
+              <span class="mut">{summary(reason.diff)}</span>
+            ) : (
+              (reason.before || reason.after) && (
+                <>
+                  <span class="old mono tr">{reason.before || "none"}</span>
+                  <span aria-label="became">→</span>
+                  <span class="new mono tr">{reason.after || "none"}</span>
+                </>
+              )
+            )}
+          </span>
+          <span class="mut">{reason.diff ? "diff below" : ""}</span>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function summary(diff: string): string {
+  const lines = diff.split("\n").filter((line) => /^[+-](?![+-]{2} )/.test(line)).length;
+  return `${lines} line${lines === 1 ? "" : "s"} changed`;
+}
+
+function Why({ detail }: { detail: Detail }) {
+  const [side, setSide] = useState(false);
+  const diffs = detail.reasons.filter((reason) => reason.diff);
+  if (!detail.reasons.length) return <p class="mut">{detail.action === "restore" ? "Nothing changed: its stored result would be restored" : "Nothing is known of what it would do"}</p>;
+  return (
+    <>
+      <Head text={detail.action === "skip" ? "Why it cannot execute" : "Why it would execute"} />
+      <Reasons reasons={detail.reasons.map((r) => r)} />
+      {diffs.map((reason, i) => (
+        <>
+          <Head
+            text={reason.what}
+            right={i === 0 && (
+              <span class="dt" role="group" aria-label="How differences are shown">
+                <button type="button" aria-pressed={!side} onClick={() => setSide(false)}>Unified</button>
+                <button type="button" aria-pressed={side} onClick={() => setSide(true)}>Split</button>
+              </span>
+            )}
+          />
+          {side ? <Split diff={reason.diff} /> : <Unified diff={reason.diff} />}
+        </>
+      ))}
+    </>
+  );
+}
+
+const KIND: Record<string, string> = { "+": "l add", "-": "l del", "@": "l hunk" };
+
+function Unified({ diff }: { diff: string }) {
+  return (
+    <pre class="code" tabIndex={0} aria-label="Differences">
+      {diff.split("\n").filter((line) => !/^(---|\+\+\+) /.test(line)).map((line, i) => (
+        <span key={i} class={KIND[line[0] ?? ""] ?? "l"}>
+          <span class="n g">{line[0] === "@" ? "" : line[0]}</span>
+          {line[0] === "@" ? line : line.slice(1)}
+          {"\n"}
+        </span>
+      ))}
+    </pre>
+  );
+}
+
+function Split({ diff }: { diff: string }) {
+  const pairs: Pair[] = split(diff);
+  const half = (which: "before" | "after", kind: string) => (
+    <pre class="code" tabIndex={0} aria-label={which === "before" ? "Before" : "Now"}>
+      {pairs.map((pair, i) => (
+        <span key={i} class={pair.same || pair[which] === null ? "l" : `l ${kind}`}>
+          {pair[which] ?? ""}
+          {"\n"}
+        </span>
+      ))}
+    </pre>
+  );
+  return <div class="cols even tight">{half("before", "del")}{half("after", "add")}</div>;
+}
+
+function Values({ values, none, select, brief = false }: { values: Value[]; none: string; select: (name: string) => void; brief?: boolean }) {
+  if (!values.length) return <p class="mut small">{none}</p>;
+  return (
+    <>
+      <table class="t vals">
+        <thead class="sr"><tr><th>Name</th><th>Type</th><th>Content</th><th>Size</th></tr></thead>
+        <tbody>
+          {values.map((value) => (
+            <tr key={value.name}>
+              <td class="mono"><b>{value.name}</b></td>
+              <td class="mut">{value.step ? <button type="button" class="lk" onClick={() => select(value.step)}>{value.step}</button> : value.type}</td>
+              <td class="tr wide-cell" title={value.summary}>{value.summary}</td>
+              <td class="rgt mut num">{value.size}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {!brief && values.filter((value) => value.columns.length).map((value) => <Preview key={value.name} value={value} />)}
+    </>
+  );
+}
+
+function Preview({ value }: { value: Value }) {
+  return (
+    <div class="pv" tabIndex={0} role="group" aria-label={`First rows of ${value.name}`}>
+      <table class="t">
+        <thead><tr>{value.columns.map((name, i) => <th key={i}>{name}</th>)}</tr></thead>
+        <tbody>
+          {value.rows.map((row, i) => <tr key={i}>{row.map((cell, j) => <td key={j} class="num tr" title={cell}>{cell}</td>)}</tr>)}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Log({ log, limit }: { log: Output[]; limit?: number }) {
+  if (!log.length) return <p class="mut">It showed nothing</p>;
+  return (
+    <div class="logs">
+      {log.map((output, i) =>
+        output.kind === "image" ? (
+          <img key={i} src={output.text} alt="Figure shown by the step" />
+        ) : (
+          <pre key={i} class="code pad" tabIndex={0} data-s={output.kind === "error" ? "failed" : undefined}>
+            {limit ? output.text.trimEnd().split("\n").slice(-limit).join("\n") : output.text}
+          </pre>
+        ),
+      )}
+    </div>
+  );
+}
+
+function Attempts({ detail, brief = false }: { detail: Detail; brief?: boolean }) {
+  if (!detail.attempts.length) return <p class="mut">It was not executed in the last run</p>;
+  const items = detail.attempts.some((attempt) => attempt.item);
+  return (
+    <table class="t">
+      <thead>
+        <tr><th>#</th>{items && <th>Item</th>}<th>Result</th><th>Started</th><th class="rgt">Duration</th>{!brief && <th class="rgt">Back-off</th>}</tr>
+      </thead>
+      <tbody>
+        {detail.attempts.slice(0, brief ? 6 : 500).map((attempt) => (
+          <tr key={`${attempt.item} ${attempt.attempt}`}>
+            <td class="num">{attempt.attempt}</td>
+            {items && <td class="mono tr wide-cell" title={attempt.item}>{attempt.item}</td>}
+            <td title={attempt.error}><State state={attempt.state} word={attempt.error.split(":")[0] || attempt.word} /></td>
+            <td class="mut num">{clock(attempt.started)}</td>
+            <td class="rgt num">{attempt.duration}</td>
+            {!brief && <td class="rgt num mut">{attempt.delay}</td>}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function History({ detail }: { detail: Detail }) {
+  const longest = Math.max(...detail.history.map((bar) => bar.seconds), 1e-9);
+  return (
+    <>
+      <Head text="Duration" right={`Last ${detail.history.length} runs, median ${detail.median}`} />
+      <div class="bars" role="img" aria-label={`Durations of the last ${detail.history.length} runs, median ${detail.median}`}>
+        {detail.history.map((bar, i) => (
+          <i key={i} data-s={bar.state} title={bar.text} style={{ height: `${Math.max(2, (bar.seconds / longest) * 46).toFixed(1)}px` }} />
+        ))}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,185 @@
+// What is known in the page: the two traits, brought up to date by the deltas between them.
+
+import type { Delta, Form, Graph, Live, RunView, Shown } from "./types";
+
+/** The part of anywidget's model that is used. */
+export interface Model {
+  get(name: string): unknown;
+  on(event: string, callback: (...values: never[]) => void): void;
+  off(event: string, callback?: (...values: never[]) => void): void;
+  send(content: unknown): void;
+  widget_manager?: { kernel?: { interrupt?: () => Promise<void> } };
+}
+
+export const EMPTY_GRAPH: Graph = {
+  title: "",
+  steps: [],
+  edges: [],
+  levels: Object.fromEntries(
+    ["full", "compact", "line", "overview"].map((name) => [name, { width: 0, height: 0, node: [0, 0], at: [], edges: [] }]),
+  ) as unknown as Graph["levels"],
+  problems: [],
+};
+const EMPTY_LIVE: Live = {
+  seq: 0,
+  now: 0,
+  nodes: {},
+  run: null,
+  running: false,
+  forecast: "",
+  failed: 0,
+  badge: "",
+  requests: [],
+};
+
+interface Answer {
+  resolve: (data: unknown) => void;
+  reject: (error: Error) => void;
+}
+
+export class Store {
+  graph: Graph = EMPTY_GRAPH;
+  nodes: Record<string, Shown> = {};
+  run: RunView | null = null;
+  running = false;
+  cancelling = false;
+  forecast = "";
+  failed = 0;
+  badge = "";
+  requests: Form[] = [];
+  notice = "";
+  said: string[] = [];
+  /** Seconds by which the kernel's clock is ahead of the page's. */
+  ahead = 0;
+  updates = 0;
+
+  private listeners = new Set<() => void>();
+  private answers = new Map<number, Answer>();
+  private requested = 0;
+  private seq = -1;
+  private readonly view = Math.random().toString(36).slice(2);
+  private readonly onGraph = () => this.takeGraph();
+  private readonly onLive = () => this.takeLive();
+  private readonly onMessage = (message: never) => this.take(message);
+
+  constructor(private readonly model: Model) {
+    model.on("change:graph", this.onGraph);
+    model.on("change:live", this.onLive);
+    model.on("msg:custom", this.onMessage);
+    this.takeGraph();
+    this.takeLive();
+  }
+
+  close(): void {
+    this.model.off("change:graph", this.onGraph);
+    this.model.off("change:live", this.onLive);
+    this.model.off("msg:custom", this.onMessage);
+    this.listeners.clear();
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  changed(): void {
+    for (const listener of this.listeners) listener();
+  }
+
+  now(): number {
+    return Date.now() / 1000 + this.ahead;
+  }
+
+  send(message: Record<string, unknown>): void {
+    this.model.send(message);
+  }
+
+  /** Ask for something that is read from the history. */
+  ask<T>(what: string, values: Record<string, unknown> = {}): Promise<T> {
+    const request = ++this.requested;
+    this.model.send({ ...values, do: what, view: this.view, request });
+    return new Promise<T>((resolve, reject) => {
+      this.answers.set(request, { resolve: resolve as (data: unknown) => void, reject });
+    });
+  }
+
+  /** Cancel; where the kernel takes no message while it is busy, the front end's own interrupt does it. */
+  cancel(): void {
+    this.cancelling = true;
+    this.changed();
+    this.send({ do: "cancel" });
+    const run = this.run?.run_id;
+    setTimeout(() => {
+      if (this.cancelling && this.running && this.run?.run_id === run && !this.heardCancel) {
+        void this.model.widget_manager?.kernel?.interrupt?.();
+      }
+    }, 1500);
+  }
+
+  private heardCancel = false;
+
+  dismiss(): void {
+    this.notice = "";
+    this.changed();
+  }
+
+  private takeGraph(): void {
+    const graph = this.model.get("graph") as Graph | undefined;
+    this.graph = graph?.levels ? graph : EMPTY_GRAPH;
+    this.changed();
+  }
+
+  private takeLive(): void {
+    const live = { ...EMPTY_LIVE, ...(this.model.get("live") as Partial<Live>) };
+    if (live.seq < this.seq) return;
+    this.nodes = live.nodes;
+    this.takeCommon(live);
+    this.changed();
+  }
+
+  private takeCommon(live: Live): void {
+    this.seq = live.seq;
+    if (live.now) this.ahead = live.now - Date.now() / 1000;
+    if (!live.running || live.run?.run_id !== this.run?.run_id) this.cancelling = this.heardCancel = false;
+    this.run = live.run;
+    this.running = live.running;
+    this.forecast = live.forecast;
+    this.failed = live.failed;
+    this.badge = live.badge;
+    this.requests = live.requests;
+  }
+
+  private take(message: { kind?: string } & Record<string, unknown>): void {
+    switch (message.kind) {
+      case "delta":
+        this.takeDelta(message as unknown as Delta);
+        break;
+      case "reply":
+        if (message.view === this.view) this.takeReply(message);
+        return;
+      case "cancelling":
+        this.heardCancel = true;
+        this.cancelling = Boolean(message.running);
+        break;
+      case "notice":
+        this.notice = String(message.text);
+        break;
+    }
+    this.changed();
+  }
+
+  private takeDelta(delta: Delta): void {
+    this.updates += 1;
+    this.nodes = { ...this.nodes, ...delta.nodes };
+    this.said = delta.said.length ? delta.said : this.said;
+    if (delta.running && !this.running) this.notice = "";
+    this.takeCommon(delta);
+  }
+
+  private takeReply(message: Record<string, unknown>): void {
+    const answer = this.answers.get(Number(message.request));
+    this.answers.delete(Number(message.request));
+    if (message.error === undefined) answer?.resolve(message.data);
+    else answer?.reject(new Error(String(message.error)));
+  }
+}

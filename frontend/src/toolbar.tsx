@@ -1,0 +1,122 @@
+// Run, Resume failed, Force, Cancel; beside them what a run would do, or how far it is.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Button, Icon, Mark, STATE_ORDER, Strip, wordOf } from "./parts";
+import type { Store } from "./store";
+
+export function Toolbar({ store, selected, find, filter, setFilter, width }: {
+  store: Store;
+  selected: string | null;
+  find: { current: HTMLInputElement | null };
+  filter: string;
+  setFilter: (text: string) => void;
+  width: number;
+}) {
+  const steps = store.graph.steps;
+  const idle = !store.running && steps.length > 0;
+  const many = steps.length >= 30;
+  return (
+    <div class="tb" role="toolbar" aria-label="Pipeline">
+      <Button icon="run" primary disabled={!idle} onClick={() => store.send({ do: "run" })}>
+        Run
+      </Button>
+      <Button icon="resume" disabled={!idle || store.failed === 0} onClick={() => store.send({ do: "run" })}>
+        Resume failed
+        {store.failed > 0 && <span class="ct">{store.failed}</span>}
+      </Button>
+      <Force store={store} selected={selected} disabled={!idle} />
+      <Button icon="stop" disabled={!store.running || store.cancelling} onClick={() => store.cancel()}>
+        {store.cancelling ? "Cancelling" : "Cancel"}
+      </Button>
+      <span class="grow" />
+      {store.forecast && !store.running && <span class="lbl">{store.forecast}</span>}
+      {!many && (store.running || !store.forecast) && <Counts store={store} strip={width >= 900} />}
+      {many && (
+        <span class="fld find">
+          <Icon name="search" />
+          <input
+            ref={find}
+            type="search"
+            aria-label={`Filter ${steps.length} steps`}
+            placeholder={`Filter ${steps.length} steps`}
+            value={filter}
+            onInput={(event) => setFilter(event.currentTarget.value)}
+          />
+          <kbd aria-hidden="true">/</kbd>
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Counts({ store, strip }: { store: Store; strip: boolean }) {
+  const states = store.graph.steps.map((step) => store.nodes[step.name]?.state ?? "pending");
+  const counts = STATE_ORDER.map((state) => [state, states.filter((s) => s === state).length] as const).filter(([, n]) => n > 0);
+  return (
+    <>
+      {strip && states.length > 1 && (
+        <span class="striped">
+          <Strip states={states} />
+        </span>
+      )}
+      <div class="counts">
+        {counts.map(([state, number]) => (
+          <span key={state} data-s={state} title={wordOf(state)}>
+            <Mark state={state} label />
+            <span class="w num">{number}</span>
+          </span>
+        ))}
+      </div>
+    </>
+  );
+}
+
+function Force({ store, selected, disabled }: { store: Store; selected: string | null; disabled: boolean }) {
+  const [shown, show] = useState(false);
+  const box = useRef<HTMLSpanElement>(null);
+  useEffect(() => {
+    if (!shown) return;
+    box.current?.querySelector<HTMLElement>("[role=menuitem]:not([disabled])")?.focus();
+    const outside = (event: Event) => !box.current?.contains(event.target as Node) && show(false);
+    document.addEventListener("pointerdown", outside);
+    return () => document.removeEventListener("pointerdown", outside);
+  }, [shown]);
+  const act = (message: Record<string, unknown>) => {
+    show(false);
+    store.send({ do: "run", force: true, ...message });
+  };
+  const onKey = (event: KeyboardEvent) => {
+    const items = [...(box.current?.querySelectorAll<HTMLElement>("[role=menuitem]:not([disabled])") ?? [])];
+    const at = items.indexOf(document.activeElement as HTMLElement);
+    if (event.key === "ArrowDown") items[(at + 1) % items.length]?.focus();
+    else if (event.key === "ArrowUp") items[(at - 1 + items.length) % items.length]?.focus();
+    else if (event.key === "Escape") {
+      show(false);
+      box.current?.querySelector("button")?.focus();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <span class="menubox" ref={box} onKeyDown={shown ? onKey : undefined}>
+      <Button icon="force" disabled={disabled} aria-haspopup="menu" aria-expanded={shown} onClick={() => show(!shown)}>
+        Force
+        <Icon name="down" />
+      </Button>
+      {shown && (
+        <div class="menu" role="menu" aria-label="Force">
+          <button type="button" role="menuitem" disabled={!selected} onClick={() => act({ steps: [selected] })}>
+            Force this step
+            <small>{selected ?? "select a step first"}</small>
+          </button>
+          <button type="button" role="menuitem" disabled={!selected} onClick={() => act({ steps: [selected], after: true })}>
+            Force this step and everything after it
+          </button>
+          <button type="button" role="menuitem" onClick={() => act({})}>
+            Force all
+          </button>
+        </div>
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,186 @@
+// What the Python side sends: see board.py, levels.py, details.py, runs.py, timeline.py and trends.py in nbsteps.display.
+
+export interface Level {
+  width: number;
+  height: number;
+  node: [number, number];
+  at: [number, number][];
+  edges: [number, number, string, number, number][];
+}
+export type LevelName = "full" | "compact" | "line" | "overview";
+export interface Step {
+  name: string;
+  cell: string;
+  cell_id: string;
+  outputs: string[];
+}
+export interface Problem {
+  severity: string;
+  message: string;
+  hint: string;
+  step: string;
+  cell: string;
+}
+export interface Graph {
+  title: string;
+  steps: Step[];
+  edges: [string, string, string[]][];
+  levels: Record<LevelName, Level>;
+  problems: Problem[];
+}
+export interface Shown {
+  state: string;
+  word: string;
+  number: string;
+  reasons: string;
+  since: number | null;
+  share: number | null;
+}
+export interface RunView {
+  run_id: string;
+  state: string;
+  word: string;
+  started: number;
+  ended: number | null;
+  done: number;
+  total: number;
+  until: number | null;
+}
+export interface Field {
+  name: string;
+  type: string;
+  default: string | null;
+  choices: string[];
+}
+export interface Form {
+  step: string;
+  message: string;
+  since: number;
+  expires: number | null;
+  fields: Field[];
+  inputs: [string, string][];
+  approvers: string[];
+}
+export interface Live {
+  seq: number;
+  now: number;
+  nodes: Record<string, Shown>;
+  run: RunView | null;
+  running: boolean;
+  forecast: string;
+  failed: number;
+  badge: string;
+  requests: Form[];
+}
+export interface Delta extends Live {
+  said: string[];
+}
+
+export interface Reason {
+  what: string;
+  before: string;
+  after: string;
+  diff: string;
+}
+export interface Value {
+  name: string;
+  step: string;
+  type: string;
+  summary: string;
+  size: string;
+  columns: string[];
+  rows: string[][];
+}
+export interface AttemptRow {
+  item: string;
+  attempt: number;
+  state: string;
+  word: string;
+  started: number;
+  duration: string;
+  delay: string;
+  error: string;
+}
+export interface Output {
+  kind: "text" | "image" | "error";
+  text: string;
+}
+export interface Bar {
+  state: string;
+  seconds: number;
+  text: string;
+}
+export interface Detail {
+  step: string;
+  source: string;
+  first: number;
+  options: [string, string][];
+  action: string;
+  reasons: Reason[];
+  inputs: Value[];
+  outputs: Value[];
+  log: Output[];
+  error: { type: string; message: string; traceback: string; line: number | null } | null;
+  attempts: AttemptRow[];
+  history: Bar[];
+  median: string;
+}
+export interface RunRow {
+  run_id: string;
+  number: number;
+  state: string;
+  word: string;
+  started: number;
+  seconds: number;
+  duration: string;
+  steps: string[];
+  cached: number;
+  saved_seconds: number;
+  saved: string;
+  trigger: string;
+}
+export interface Tick {
+  at: number;
+  text: string;
+}
+export interface GanttBar {
+  kind: string;
+  start: number;
+  end: number;
+  row: number;
+  text: string;
+}
+export interface Lane {
+  step: string;
+  state: string;
+  word: string;
+  number: string;
+  start: number | null;
+  end: number | null;
+  critical: boolean;
+  rows: number;
+  bars: GanttBar[];
+}
+export interface TimelineView {
+  run_id: string;
+  state: string;
+  word: string;
+  started_at: number;
+  total: number;
+  critical: string[];
+  lanes: Lane[];
+  ticks: Tick[];
+  kinds: [string, string][];
+  facts: [string, string][];
+  runs: RunRow[];
+}
+export interface TrendsView {
+  enough: boolean;
+  count: number;
+  facts: [string, string, string][];
+  runs: { run_id: string; number: number; started_at: number; state: string; word: string; duration: number; text: string; hit_rate: number | null; saved_so_far: number }[];
+  median: number | null;
+  duration_ticks: Tick[];
+  saved_ticks: Tick[];
+  steps: { step: string; median: string; change: string; slower: boolean; hit_rate: string; bars: Bar[] }[];
+}

@@ -1,0 +1,27 @@
+// The entry: anywidget calls render for each view of the widget.
+
+import { render } from "preact";
+import { App, type Place } from "./app";
+import { Store, type Model } from "./store";
+import "./styles.css";
+
+const places = new WeakMap<object, Place>();
+
+export default {
+  render({ model, el }: { model: Model; el: HTMLElement }) {
+    const store = new Store(model);
+    const root = document.createElement("div");
+    root.className = "nbs";
+    // JupyterLab's and Notebook's keys (A inserts a cell) must not act on the notebook while the focus is in here.
+    root.dataset.lmSuppressShortcuts = "true";
+    el.append(root);
+    const place = places.get(model) ?? { tab: "graph", selected: null, panel: null };
+    places.set(model, place);
+    render(<App store={store} root={root} place={place} />, root);
+    return () => {
+      render(null, root);
+      store.close();
+      root.remove();
+    };
+  },
+};

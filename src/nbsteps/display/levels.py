@@ -1,0 +1,79 @@
+"""A graph laid out once for each size of its nodes: a page zooms by changing the layout, not the text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from nbsteps.core.graph import Graph
+from nbsteps.display.layout import Layout, Metrics, lay_out
+from nbsteps.display.svg import route
+
+_UNFOLDED: Final = 1e9
+_ARROW: Final = 6.0
+_MANY: Final = 40
+"""Steps from which a picture is panned rather than folded into bands."""
+
+LEVELS: Final = MappingProxyType(
+    {
+        "full": Metrics(),
+        "compact": Metrics(width=128, height=44, column_gap=16, row_gap=24, margin=12, room=720),
+        "line": Metrics(width=132, height=28, column_gap=32, row_gap=10, tight_gap=10, slot_gap=10, margin=16),
+        "overview": Metrics(width=46, height=12, column_gap=34, row_gap=6, tight_gap=6, slot_gap=6, margin=16),
+    }
+)
+"""Name of a size to its metrics: all there is to say, what a narrow page has room for, the name only, the mark only."""
+
+
+def levels(parents: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
+    """The layouts as plain lists and numbers.
+
+    Each has ``width`` and ``height`` of the picture, ``node`` with width and height of one, ``at`` with x and y of
+    each step in the order of ``parents``, and ``edges``: indices of source and target, an SVG path, the arrow's tip.
+    """
+    index = {name: number for number, name in enumerate(parents)}
+    return {
+        name: _plain(lay_out(parents, _roomy(metrics, len(index))), metrics, index) for name, metrics in LEVELS.items()
+    }
+
+
+def _roomy(metrics: Metrics, steps: int) -> Metrics:
+    return replace(metrics, room=_UNFOLDED) if steps >= _MANY else metrics
+
+
+def _plain(layout: Layout, metrics: Metrics, index: Mapping[str, int]) -> dict[str, Any]:
+    edges = [
+        [index[source], index[target], route([*points[:-1], (points[-1][0] - _ARROW, points[-1][1])]), *points[-1]]
+        for (source, target), points in layout.routes.items()
+        if points
+    ]
+    return {
+        "width": round(layout.width),
+        "height": round(layout.height),
+        "node": [metrics.width, metrics.height],
+        "at": [[round(value) for value in layout.boxes[name]] for name in index],
+        "edges": edges,
+    }
+
+
+def graph_view(graph: Graph, title: str) -> dict[str, Any]:
+    """What a page needs to draw a notebook's steps in any state, as plain dictionaries and lists."""
+    return {
+        "title": title,
+        "steps": [
+            {"name": step.name, "cell": step.cell.label, "cell_id": step.cell.id, "outputs": list(step.outputs)}
+            for step in graph.steps.values()
+        ],
+        "edges": [
+            [parent, name, [variable for variable, source in graph.sources.get(name, {}).items() if source == parent]]
+            for name, parents in graph.parents.items()
+            for parent in parents
+        ],
+        "levels": levels(graph.parents),
+        "problems": [
+            {"severity": p.severity, "message": p.message, "hint": p.hint, "step": p.step, "cell": p.cell}
+            for p in graph.problems
+        ],
+    }

@@ -1,0 +1,160 @@
+"""The toolbar of a kernel: connects the widget with the engine and its events.
+
+Three threads beside the main one, all daemons: messages from the page arrive on a subshell and are only sorted here;
+the pump sends what changed, at most fifteen times a second; the desk reads the history, which may take a moment. What
+changes the session is executed by the main thread, as a line that the user could have typed.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from nbsteps.core.errors import NbstepsError
+from nbsteps.core.events import Event, RunEnded, RunStarted
+from nbsteps.core.graph import Graph
+from nbsteps.display.board import Board
+from nbsteps.display.levels import graph_view
+from nbsteps.engine.session import Session, Standing
+from nbsteps.notebook.frontdoor import FrontDoor
+from nbsteps.notebook.pictures import picture
+from nbsteps.notebook.subshells import interrupt_main, keep_figures, pin
+
+if TYPE_CHECKING:
+    from nbsteps.display.widget import PipelineWidget
+    from nbsteps.notebook.kernel import Kernel
+
+_PERIOD: Final = 1 / 15
+"""Seconds between two batches."""
+_SNAPSHOT: Final = 1.0
+"""Seconds between two refreshes of what a page is given that opens during a run."""
+
+
+class Toolbar:
+    """One for a kernel, however often it is shown.
+
+    Args:
+        kernel: whose session it shows.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        from ipykernel.connect import get_connection_file  # noqa: PLC0415 - only where there is a kernel
+
+        from nbsteps.display.widget import PipelineWidget  # noqa: PLC0415 - only where there is a page
+
+        self._kernel = kernel
+        self._door = FrontDoor(get_connection_file())
+        self._wake = threading.Event()
+        self.board = Board(self._wake.set)
+        self._session: Session | None = None
+        self._graph = Graph()
+        self._standings: tuple[Standing, ...] = ()
+        self._stale = False
+        self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.widget: PipelineWidget = PipelineWidget(self.heard, self.fallback)
+        self.pinned = pin(kernel.shell, self.widget.comm)
+        kernel.shell.events.register("post_run_cell", self._after_cell)
+        for name, work in (("pump", self._pump), ("desk", self._serve)):
+            run = contextvars.copy_context().run
+            threading.Thread(target=run, args=(work,), name=f"nbsteps {name}", daemon=True).start()
+
+    def show(self) -> dict[str, Any]:
+        """Bring the widget up to date; returns it as a display."""
+        self.refresh()
+        self._publish()
+        return self.widget.bundle()
+
+    def refresh(self) -> None:
+        """Look at the notebook and its forecast anew. Main thread only."""
+        session = self._kernel.session
+        if session is not self._session:
+            self._session = session
+            session.services.listeners.append(self)
+        self._standings, graph = session.status(), session.graph()
+        self.board.rest((row.step.name, row.state, row.decision, row.result) for row in self._standings)
+        if graph is not self._graph:
+            self._graph = graph
+            self.widget.graph = graph_view(graph, session.services.notebook)
+
+    def emit(self, event: Event) -> None:
+        """Show an event."""
+        if isinstance(event, RunStarted):
+            keep_figures(self._kernel.shell)
+        self._stale = self._stale or isinstance(event, RunEnded)
+        self.board.emit(event)
+
+    def _after_cell(self, _result: Any) -> None:
+        """Show what a cell changed; not if that would execute cells that the user has not executed."""
+        session = self._session
+        if session is None or self.board.running:
+            return
+        try:
+            graph = self._kernel.session.graph()
+            if not any(session.keeper.due(step, graph) for step in graph.steps.values()):
+                self.refresh()
+        except NbstepsError:
+            return  # who runs or shows the pipeline is told
+
+    def fallback(self) -> Mapping[str, str]:
+        """The steps as text and as a picture, for pages without scripts."""
+        notebook = "" if self._session is None else self._session.services.notebook
+        return picture(self._graph, self._standings, notebook)
+
+    def heard(self, message: Mapping[str, Any]) -> None:
+        """Sort what a page asks for. Comes on a subshell where there are any: nothing here may take long."""
+        match message.get("do"):
+            case "cancel":
+                self._tell({"kind": "cancelling", "running": self.board.running})
+                if self.board.running:
+                    interrupt_main()
+            case "run":
+                self._run(message)
+            case _:
+                self._errands.put(lambda: self._answer(message))
+
+    def _run(self, message: Mapping[str, Any]) -> None:
+        """Run steps that the notebook has; a name from a page is a name or nothing."""
+        known = self._graph.steps
+        steps = [name for name in message.get("steps") or () if name in known]
+        force = ["--force"] if message.get("force") else []
+        words = ["%pipeline", "run", *(force if not steps else []), *([*force, *steps] if steps else [])]
+        self._door.execute(" ".join(words), self._replied)
+
+    def _replied(self, reply: Mapping[str, Any]) -> None:
+        """Tell the page what went wrong before a run began; what fails in a run, its steps show."""
+        if reply.get("status") == "error" and not self._stale:
+            self._tell({"kind": "notice", "text": str(reply.get("evalue") or reply.get("ename") or "")})
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        self.widget.send(dict(message))
+
+    def _publish(self) -> None:
+        self.widget.live = self.board.live() | {"now": time.time()}
+
+    def _pump(self) -> None:
+        """Send what changed, the first change at once, then at most every period."""
+        published = 0.0
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            taken = self.board.take()
+            if taken is not None:
+                batch, whole = taken
+                self._tell({"kind": "delta", "now": time.time(), **batch})
+                if whole or time.monotonic() - published > _SNAPSHOT:
+                    self._publish()
+                    published = time.monotonic()
+            time.sleep(_PERIOD)
+
+    def _serve(self) -> None:
+        while True:
+            self._errands.get()()
+
+    def _answer(self, message: Mapping[str, Any]) -> None:
+        """Answer a question about the history, to the view that asked."""
+        reply: dict[str, Any] = {"kind": "reply", "view": message.get("view"), "request": message.get("request")}
+        self._tell(reply | {"error": f"unknown: {message.get('do')}"})

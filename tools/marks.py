@@ -1,0 +1,35 @@
+"""Writes what the widget's script draws states with, from the words and marks that every other view uses."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from nbsteps.display.marks import mark
+from nbsteps.display.standing import WORDS
+
+TARGET = Path(__file__).parent.parent / "frontend" / "src" / "marks.json"
+
+
+def main() -> int:
+    """Write the file."""
+    TARGET.write_text(rendered(), encoding="utf-8")
+    return 0
+
+
+def rendered() -> str:
+    """State to its word and its mark: elements as name and attributes, colours as ``currentColor`` and ``--knock``."""
+    states = {str(state): {"word": word, "mark": _elements(str(state))} for state, word in WORDS.items()}
+    return json.dumps(states, indent=1) + "\n"
+
+
+def _elements(state: str) -> list[list[Any]]:
+    root = ET.fromstring(f"<g>{mark(state, 'currentColor', 'var(--knock)')}</g>")  # noqa: S314 - our own marks
+    return [[element.tag, element.attrib] for element in root]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
