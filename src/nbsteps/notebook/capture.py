@@ -20,7 +20,7 @@ from nbsteps.ports import Display
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Recorder", "capture", "jsonable", "replay"]
+__all__ = ["Recorder", "capture", "jsonable", "recording", "replay"]
 
 _NOTE = "nbsteps"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -112,10 +112,25 @@ class Recorder:
             if not wait:
                 self._clear_if_due()
 
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Record what is shown inside; what was shown before and after belongs to somebody else."""
+        _flush_figures()
+        self.closed = False
+        try:
+            yield
+        finally:
+            try:
+                _flush_figures()
+            finally:
+                self.closed = True
+
     def outputs(self) -> list[Display]:
-        """What was recorded, ready to be stored."""
+        """What was recorded since this was asked last, ready to be stored."""
         with self._lock:
-            return [_finished(output) for output in self._outputs]
+            recorded, self._outputs = self._outputs, []
+            self._by_id.clear()
+            return [_finished(output) for output in recorded]
 
     def _clear_if_due(self) -> None:
         if self._clear_next:
@@ -133,21 +148,25 @@ def capture(shell: InteractiveShell, live: bool) -> Iterator[list[Display]]:  # 
         live: show everything as it comes, too.
     """
     displays: list[Display] = []
+    with recording(shell, live=live) as recorder:
+        try:
+            with recorder.on():
+                yield displays
+        finally:
+            displays.extend(recorder.outputs())
+
+
+@contextmanager
+def recording(shell: InteractiveShell, *, live: bool) -> Iterator[Recorder]:
+    """A recorder that everything passes through that is shown inside; it records while it is :meth:`Recorder.on`."""
     recorder = Recorder()
-    _flush_figures()  # those drawn before belong to somebody else
+    recorder.closed = True
     with ExitStack() as stack:
         for name in ("stdout", "stderr"):
             stack.enter_context(_hooked_stream(recorder, getattr(sys, name), name, live=live))
         stack.enter_context(_hooked_publisher(recorder, shell.display_pub, live=live))
         stack.enter_context(_hooked_results(recorder, shell.displayhook, live=live))
-        try:
-            yield displays
-        finally:
-            try:
-                _flush_figures()
-            finally:
-                displays.extend(recorder.outputs())
-                recorder.closed = True
+        yield recorder
 
 
 def replay(shell: InteractiveShell, displays: tuple[Display, ...], note: str) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import _thread
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nbsteps.core.model import Cell, Step
 from nbsteps.core.source import split_cell
-from nbsteps.notebook.capture import capture, replay
-from nbsteps.notebook.execution import Text, execute
+from nbsteps.notebook.capture import capture, recording, replay
+from nbsteps.notebook.execution import Text, compile_text, execute, run_compiled
 from nbsteps.notebook.lazy import LazyNames
+from nbsteps.notebook.stops import can_time_out, stops
 from nbsteps.notebook.tracebacks import attach_traceback, plain_traceback
-from nbsteps.ports import Display, Outcome
+from nbsteps.ports import Display, Outcome, Repeat
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -54,18 +59,53 @@ class ShellEvaluator:
         """
         self.lazy.materialise(names)
 
-    def run_body(self, step: Step, *, live: bool = True) -> Outcome:
+    @property
+    def limits(self) -> bool:
+        """Whether a body can be stopped when its time is up: on the main thread, where there are such signals."""
+        return can_time_out()
+
+    def interrupt(self) -> None:
+        """Interrupt the main thread, as the user would; called from another one."""
+        if hasattr(signal, "pthread_kill"):
+            # Unlike an interrupt that Python makes, this one ends a wait in C, too.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        else:
+            _thread.interrupt_main()
+
+    def run_body(self, step: Step, *, live: bool = True, timeout: float | None = None) -> Outcome:
         """Execute a step's body; with ``live`` its output is shown as it comes, always it is captured.
 
         Whatever the body raised, KeyboardInterrupt and SystemExit too, is the outcome's error, from the user's first
         frame on; nothing of it has been shown.
         """
-        number = self._number_if_executing(step)
-        label = f"step {step.name} ({step.cell.label})"
-        text = Text(step.body, label, raw=step.cell.source, offset=step.line_offset, number=number)
-        outcome = self._run(text, live=live)
+        outcome = self._run(self._text(step), live=live)
         self.lazy.superseded(step.outputs)
         return outcome
+
+    @contextmanager
+    def repeat_body(self, step: Step, *, live: bool = True) -> Iterator[Repeat]:
+        """Get ready to execute a body many times: it is compiled once, and the hooks stay where they are."""
+        compiled = compile_text(self._shell, self._text(step))
+        with recording(self._shell, live=live) as recorder:
+
+            def run(timeout: float | None) -> Outcome:
+                start = time.perf_counter()
+                if isinstance(compiled, BaseException):
+                    error: BaseException | None = compiled
+                else:
+                    with recorder.on():
+                        error = run_compiled(self._shell, compiled)
+                duration = time.perf_counter() - start
+                trace = "" if error is None else plain_traceback(error)
+                return Outcome(tuple(recorder.outputs()), error, trace, duration)
+
+            yield run
+        self.lazy.superseded(step.outputs)
+
+    def _text(self, step: Step) -> Text:
+        number = self._number_if_executing(step)
+        label = f"step {step.name} ({step.cell.label})"
+        return Text(step.body, label, raw=step.cell.source, offset=step.line_offset, number=number)
 
     def run_context(self, cell: Cell) -> Outcome:
         """Execute a context cell as if the user had: its output is shown, its names land in the namespace."""
@@ -80,11 +120,12 @@ class ShellEvaluator:
         """Stop listening to the shell."""
         self.lazy.close()
 
-    def _run(self, text: Text, *, live: bool) -> Outcome:
+    def _run(self, text: Text, *, live: bool, timeout: float | None = None) -> Outcome:
         start = time.perf_counter()
-        with capture(self._shell, live) as displays:
-            error = execute(self._shell, text)
+        with stops(timeout) as stop, capture(self._shell, live) as displays:
+            error = execute(self._shell, text, stop)
             duration = time.perf_counter() - start
+        error = error or stop.missed
         trace = "" if error is None else plain_traceback(error)
         return Outcome(tuple(displays), error, trace, duration)
 

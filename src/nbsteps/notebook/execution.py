@@ -10,15 +10,17 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from nbsteps.notebook.stops import Stops
 from nbsteps.notebook.tracebacks import cache_source, set_traceback, user_traceback
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Text", "execute"]
+__all__ = ["Compiled", "Text", "compile_text", "execute", "run_compiled"]
 
 _GRACE = 2.0
 _WAKE = 0.5
@@ -45,29 +47,59 @@ class Text:
         self.number = number
 
 
-def execute(shell: InteractiveShell, text: Text) -> BaseException | None:
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A text that is ready to be executed, as often as one likes."""
+
+    name: str
+    codes: tuple[CodeType, ...]
+    magics: bool
+
+    @property
+    def awaits(self) -> bool:
+        """Whether executing it needs an event loop."""
+        return any(code.co_flags & inspect.CO_COROUTINE for code in self.codes)
+
+
+def execute(shell: InteractiveShell, text: Text, stop: Stops) -> BaseException | None:
     """Execute a text in the user's namespace, its last expression displayed; what it raised, from the user's frame on.
 
     A text that awaits runs in a thread with an event loop of its own: the caller is already inside the kernel's.
+    ``stop`` is armed while the text's own code runs.
     """
+    compiled = compile_text(shell, text)
+    return compiled if isinstance(compiled, BaseException) else run_compiled(shell, compiled)
+
+
+def compile_text(shell: InteractiveShell, text: Text) -> Compiled | BaseException:
+    """Make a text ready, or say why it is no Python."""
     name: str | None = None
-    shown_before = _last_shown()
     try:
         with shell.builtin_trap, shell.display_trap:
             source = _transformed(shell, text)
             name = cache_source(shell, source, text.label, raw=text.raw, number=text.number)
-            codes = _compiled(shell, source, name)
-            if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
-                _run_awaiting(shell, codes)
-            else:
-                for code in codes:
-                    exec(code, shell.user_global_ns, shell.user_ns)  # noqa: S102 - what a notebook is for
+            return Compiled(name, tuple(_compiled(shell, source, name)), "%" in text.source)
     except BaseException as error:  # noqa: BLE001 - handed to the caller, who decides
         set_traceback(error, user_traceback(error.__traceback__, name))
         return error
+
+
+def run_compiled(shell: InteractiveShell, compiled: Compiled) -> BaseException | None:
+    """Execute what :func:`compile_text` made; see :func:`execute`."""
+    shown_before = _last_shown()
+    try:
+        with shell.builtin_trap, shell.display_trap:
+            if compiled.awaits:
+                _run_awaiting(shell, list(compiled.codes))
+            else:
+                for code in compiled.codes:
+                    exec(code, shell.user_global_ns, shell.user_ns)  # noqa: S102 - what a notebook is for
+    except BaseException as error:  # noqa: BLE001 - handed to the caller, who decides
+        set_traceback(error, user_traceback(error.__traceback__, compiled.name))
+        return error
     # IPython before 9 lets %time show an error and go on as if nothing had happened.
     shown = _last_shown()
-    return shown if shown is not shown_before and "%" in text.source else None
+    return shown if shown is not shown_before and compiled.magics else None
 
 
 def _last_shown() -> BaseException | None:
@@ -145,6 +177,14 @@ def _assigned_name(node: ast.stmt) -> str | None:
     else:
         return None
     return target.id if isinstance(target, ast.Name) else None
+
+
+def _run(shell: InteractiveShell, codes: list[CodeType]) -> None:
+    if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
+        _run_awaiting(shell, codes)
+        return
+    for code in codes:
+        exec(code, shell.user_global_ns, shell.user_ns)  # noqa: S102 - what a notebook is for
 
 
 def _run_awaiting(shell: InteractiveShell, codes: list[CodeType]) -> None:
