@@ -11,7 +11,9 @@ from nbsteps.core.errors import Problem
 from nbsteps.core.model import Cell, StepOptions
 from nbsteps.core.names import Names
 from nbsteps.core.options import format_line, parse_line
+from nbsteps.core.policy_checks import own_problems
 from nbsteps.core.source import PYTHON_BELOW, StepSource, nested_magic, parse, split_cell
+from nbsteps.core.terms import NO_TERMS, Terms, terms
 
 NOTHING = name_analysis.analyse("")
 PARAMETER_TAGS = frozenset({"parameters", "injected-parameters"})
@@ -58,6 +60,7 @@ class Draft:
         maybe: variables that it assigns on some paths only, and that it would have to keep if another cell reads them.
         reads: names that it reads from outside, declared or seen, without those of ``--ignore``.
         doubtful: names that it reads only after it may have assigned them itself, none of them in ``reads``.
+        terms: what its options refer to, beyond the body.
     """
 
     cell: Cell
@@ -74,8 +77,9 @@ class Draft:
     maybe: tuple[str, ...]
     reads: frozenset[str]
     doubtful: frozenset[str]
+    terms: Terms
 
-    def line(self, **changes: tuple[str, ...] | None) -> str:
+    def line(self, **changes: object) -> str:
         """The magic line with some options changed."""
         import dataclasses  # noqa: PLC0415 - only for a message
 
@@ -101,9 +105,15 @@ def _step(cell: Cell, index: int, split: StepSource) -> tuple[Draft, tuple[Probl
         opaque = True
     if names.stars:
         problems += (_star_problem(name, cell, names),)
+    referred = terms(options)
     reads, doubtful = _reads(names, options)
     firm, maybe = _outputs(names, options)
+    if referred is not NO_TERMS:
+        reads = reads.difference(referred.bound).union(referred.items)
+        doubtful -= referred.bound
+        firm, maybe = (tuple(n for n in found if n not in referred.bound) for found in (firm, maybe))
     hidden = opaque or names.dynamic or bool(names.stars)
+    problems += own_problems(name, cell.label, options, names.reads, opaque=hidden)
     draft = Draft(
         cell=cell,
         index=index,
@@ -119,6 +129,7 @@ def _step(cell: Cell, index: int, split: StepSource) -> tuple[Draft, tuple[Probl
         maybe=maybe,
         reads=reads,
         doubtful=doubtful,
+        terms=referred,
     )
     return draft, problems
 

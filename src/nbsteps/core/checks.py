@@ -109,8 +109,8 @@ class Checks:
         """The body reads what ``--in`` leaves out; ``--in`` lists what nobody writes, or what the body never reads."""
         draft, _, reach, sources = wired
         declared = draft.options.inputs or ()
-        meant = {name: self._meant(name, draft) for name in declared if self._unknown(name)}
-        known = {*declared, *draft.options.mutates, *meant.values()}
+        meant = {name: self.meant(name, draft) for name in declared if self.unknown(name)}
+        known = {*declared, *draft.options.mutates, *draft.terms.items, *meant.values()}
         left_out = tuple(name for name in sources if name not in known)
         for name in left_out:
             via = f" through helper {reach.through[name]}" if name in reach.through else ""
@@ -118,10 +118,10 @@ class Checks:
             yield Problem(draft.name, draft.cell.label, message, draft.line(inputs=(*declared, *left_out)))
         for name in declared:
             if name in meant:
-                line = draft.line(inputs=_without(declared, name, meant[name]))
-                yield self._nowhere("--in", name, draft, meant[name], line)
+                line = draft.line(inputs=without(declared, name, meant[name]))
+                yield self.nowhere(f"--in {name}", name, draft, meant[name], line)
             elif name not in draft.options.mutates and not _mentions(wired, name):
-                message, line = f"--in {name}: the body never reads it", draft.line(inputs=_without(declared, name))
+                message, line = f"--in {name}: the body never reads it", draft.line(inputs=without(declared, name))
                 yield Problem(draft.name, draft.cell.label, message, line, severity="warning")
 
     def _mutates(self, wired: Wired) -> Iterator[Problem]:
@@ -131,7 +131,7 @@ class Checks:
         for name in mutates:
             if self._writers.source(name, draft) is not None:
                 if not _mentions(wired, name) and name not in draft.names.writes:
-                    message, line = f"--mutates {name}: the body never touches it", _without(mutates, name)
+                    message, line = f"--mutates {name}: the body never touches it", without(mutates, name)
                     yield Problem(draft.name, draft.cell.label, message, draft.line(mutates=line), severity="warning")
             elif name in self._around.shaped or name in self._known:
                 context = self._changes.of(name)
@@ -140,23 +140,23 @@ class Checks:
                 hint = f"make {where}, which assigns {name}, a step, or work on a copy of it"
                 yield Problem(draft.name, draft.cell.label, message, hint)
             elif name not in self._unlisted:
-                meant = self._meant(name, draft)
-                line = _without(mutates, name, meant)
-                yield self._nowhere("--mutates", name, draft, meant, draft.line(mutates=line))
+                meant = self.meant(name, draft)
+                line = without(mutates, name, meant)
+                yield self.nowhere(f"--mutates {name}", name, draft, meant, draft.line(mutates=line))
 
-    def _unknown(self, name: str) -> bool:
+    def unknown(self, name: str) -> bool:
         """Whether nobody writes the name; a temporary of another step is a problem of its own."""
         return not (
             name in self._writers.names or name in self._around.shaped or name in self._unlisted or name in self._known
         )
 
-    def _meant(self, name: str, draft: Draft) -> str:
+    def meant(self, name: str, draft: Draft) -> str:
         """The variable whose name is nearest, ``""`` if none is near."""
-        return _closest(name, [*self._writers.names.difference(draft.firm, draft.maybe), *self._around.shaped])
+        return closest(name, [*self._writers.names.difference(draft.firm, draft.maybe), *self._around.shaped])
 
-    def _nowhere(self, flag: str, name: str, draft: Draft, meant: str, line: str) -> Problem:
-        """A declared name that no cell is seen to write."""
-        message = f"{flag} {name}: no cell writes {name}"
+    def nowhere(self, said: str, name: str, draft: Draft, meant: str, line: str) -> Problem:
+        """A name that an option says and that no cell is seen to write."""
+        message = f"{said}: no cell writes {name}"
         if meant:
             return Problem(draft.name, draft.cell.label, f"{message}; did you mean {meant}?", line)
         hidden = next((context for context in self._contexts if context.names.stars), None)
@@ -175,15 +175,15 @@ class Checks:
             writer = next((writer for writer in self._writers.by_name[name] if writer is not draft), None)
             seen = "" if writer is None else f" (step {writer.name} does)"
             message = f"--out {name}: the body cannot assign {name}{seen}"
-            others = _without(declared, name)
+            others = without(declared, name)
             if name in names.reads and writer is not None:
                 line = draft.line(outputs=others or None, mutates=(*draft.options.mutates, name))
                 yield Problem(draft.name, draft.cell.label, message, line)
                 continue
-            close = _closest(name, names.writes.difference(declared))
+            close = closest(name, names.writes.difference(declared))
             if close:
                 message += f"; did you mean {close}?"
-            fitting = _without(declared, name, close) or names.assigned
+            fitting = without(declared, name, close) or names.assigned
             hint = draft.line(outputs=fitting) if fitting else f"assign {name} in the body"
             yield Problem(draft.name, draft.cell.label, message, hint)
 
@@ -196,10 +196,10 @@ class Checks:
             message, close = f"--after {name}: that is this step itself", ""
             if name != draft.name:
                 steps = [other for other in self._drafts if other != draft.name and other not in after]
-                close = _closest(name, steps)
-                seen = f"did you mean {close}?" if close else f"known steps: {_some(steps)}"
+                close = closest(name, steps)
+                seen = f"did you mean {close}?" if close else f"known steps: {some(steps)}"
                 message = f"--after {name}: there is no step of that name; {seen}"
-            yield Problem(draft.name, draft.cell.label, message, draft.line(after=_without(after, name, close)))
+            yield Problem(draft.name, draft.cell.label, message, draft.line(after=without(after, name, close)))
 
     def _rewritten(self, wired: Wired) -> Iterator[Problem]:
         """The body reads a variable that only it writes."""
@@ -261,22 +261,25 @@ def _mentions(wired: Wired, name: str) -> bool:
     draft, _, reach, _ = wired
     names = draft.names
     seen = name in names.reads or name in reach.through or name in reach.behind
+    seen = seen or name in draft.terms.items or name in draft.terms.consults
     return seen or draft.opaque or names.dynamic or bool(names.stars)
 
 
-def _without(names: Iterable[str], name: str, instead: str = "") -> tuple[str, ...]:
+def without(names: Iterable[str], name: str, instead: str = "") -> tuple[str, ...]:
     """``names`` with ``instead`` in the place of ``name``, or without it."""
     replaced = (instead if other == name else other for other in names)
     return tuple(dict.fromkeys(other for other in replaced if other))
 
 
-def _closest(name: str, names: Iterable[str]) -> str:
+def closest(name: str, names: Iterable[str]) -> str:
+    """The name most like ``name``, ``""`` if none is like it."""
     import difflib  # noqa: PLC0415 - only for a message, and slow to load
 
     close = difflib.get_close_matches(name, sorted(names), n=1)
     return close[0] if close else ""
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The names, the first of many, or that there are none."""
     shown = ", ".join(names[:_SHOWN])
     return f"{shown}, ..." if len(names) > _SHOWN else shown or "none yet"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from nbsteps.core.model import StepOptions
 from nbsteps.core.names import analyse
 
 ELSE: Final = "else"
@@ -21,13 +21,18 @@ class Condition(NamedTuple):
 
     Attributes:
         names: variables that it reads.
-        steps: steps whose end it asks for, in order.
+        questions: pairs of question and step: how it asks which step ended, in order.
         problem: why it cannot be evaluated, ``""`` for a good one.
     """
 
     names: frozenset[str] = frozenset()
-    steps: tuple[str, ...] = ()
+    questions: tuple[tuple[str, str], ...] = ()
     problem: str = ""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps that it asks about."""
+        return tuple(dict.fromkeys(step for _, step in self.questions))
 
 
 @lru_cache(maxsize=1024)
@@ -43,22 +48,23 @@ def read_condition(text: str) -> Condition:
     for node in ast.walk(tree):
         if isinstance(node, _CHANGES):
             return Condition(problem=f"{text!r} does more than ask: a condition must not assign or wait")
-    asked = {id(call.func): _answerable(call) for call in _questions(tree)}
+    asked = {id(call.func): pair for call in ast.walk(tree) if isinstance(call, ast.Call) and (pair := _question(call))}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in QUESTIONS and not asked.get(id(node)):
+        if isinstance(node, ast.Name) and node.id in QUESTIONS and id(node) not in asked:
             return Condition(problem=f"{node.id} asks how a step ended and takes its name: {node.id}('step')")
-    return Condition(names - QUESTIONS, tuple(dict.fromkeys(name for name in asked.values() if name)))
+    return Condition(names - QUESTIONS, tuple(dict.fromkeys(asked.values())))
 
 
-def _questions(tree: ast.AST) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in QUESTIONS:
-            yield node
+def _question(call: ast.Call) -> tuple[str, str] | None:
+    """A question and the step that it names; None for another call, or for one that names no step."""
+    if not isinstance(call.func, ast.Name) or call.func.id not in QUESTIONS or call.keywords or len(call.args) != 1:
+        return None
+    match call.args[0]:
+        case ast.Constant(value=str(step)):
+            return call.func.id, step
+    return None
 
 
-def _answerable(call: ast.Call) -> str:
-    """The step that a question names, ``""`` if it does not name one."""
-    if len(call.args) != 1 or call.keywords:
-        return ""
-    name = call.args[0]
-    return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else ""
+def is_default(options: StepOptions) -> bool:
+    """Whether a member of a branch group runs whenever its turn comes."""
+    return bool(options.branch) and options.when.strip() in {"", ELSE}

@@ -23,14 +23,23 @@ class Graph:
 
     Attributes:
         steps: name to step, each after everything it needs; steps of a cycle come last, in document order.
-        parents: step to the steps it needs directly, through data, ``--after`` or a context cell between them.
-        children: the reverse.
-        sources: step to variable to the step that writes it, for the step's inputs.
+        parents: step to the steps it needs directly, through data, ``--after`` or a context cell between them: those
+            that its trigger rule looks at.
+        children: step to the steps that come after it, as parents or as steps that they watch.
+        sources: step to variable to the step that writes it, for the step's inputs; of a branch group the first member
+            that writes it.
         contexts: the context cells, in document order.
         needs: step to the context cells that shape what it reads, transitively, in document order.
         parameters: names that a ``parameters`` cell assigns.
         problems: everything wrong or doubtful; errors keep the steps in ``blocked`` from running.
         blocked: steps with a problem of severity ``error``.
+        consults: step to variable to the step that writes it, for what only the decision needs: read by ``--when``,
+            ``--map-key`` or the text of ``--approve``. Steps without such a variable may be left out.
+        watched: step to the steps whose end it looks at although it needs nothing of them: by ``--when``, by
+            ``--catch``, and the members of its branch group above it. They come first.
+        groups: branch group to its members, in the order of their cells.
+        joins: step to groups of its parents that stand for one: the members of a branch of which one makes an input.
+        catches: pairs of a ``--catch`` step and the step that it catches.
     """
 
     steps: Mapping[str, Step] = field(default_factory=dict)
@@ -42,10 +51,32 @@ class Graph:
     parameters: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
     blocked: frozenset[str] = frozenset()
+    consults: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    watched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    joins: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    catches: tuple[tuple[str, str], ...] = ()
+
+    def candidates(self, step: str, variable: str) -> tuple[str, ...]:
+        """The steps of which one may have made an input or a consulted variable of a step, in the order of their cells.
+
+        Raises:
+            KeyError: no step makes it.
+        """
+        found = self.sources[step].get(variable) or self.consults[step][variable]
+        group = self.steps[found].options.branch
+        if not group:
+            return (found,)
+        return tuple(name for name in self.groups[group] if variable in self.steps[name].outputs and name != step)
+
+    @cached_property
+    def edges(self) -> Mapping[str, tuple[str, ...]]:
+        """Step to everything that comes before it directly: parents, and the steps that it watches."""
+        return _with(self.parents, self.watched)
 
     def ancestors(self, names: Iterable[str]) -> frozenset[str]:
         """The named steps and everything they need, directly or not."""
-        return _reach(names, self.parents)
+        return _reach(names, self.edges)
 
     def descendants(self, names: Iterable[str]) -> frozenset[str]:
         """The named steps and everything that needs them, directly or not."""
@@ -122,9 +153,10 @@ def _unique(drafts: Iterable[Draft]) -> tuple[dict[str, Draft], list[Problem]]:
 def _assemble(
     drafts: Mapping[str, Draft], contexts: tuple[Context, ...], wiring: Wiring, problems: list[Problem]
 ) -> Graph:
-    order, stuck = topological_order(wiring.parents)
-    for cycle in find_cycles(stuck, wiring.parents) if stuck else ():
-        problems += _cycle_problems(cycle, drafts, wiring.sources)
+    edges = _with(wiring.parents, wiring.watched)
+    order, stuck = topological_order(edges)
+    for cycle in find_cycles(stuck, edges) if stuck else ():
+        problems += _cycle_problems(cycle, drafts, wiring)
     steps = {
         name: _step(
             drafts[name],
@@ -140,14 +172,28 @@ def _assemble(
     return Graph(
         steps=steps,
         parents=parents,
-        children=_reversed(parents),
+        children=_reversed(_with(parents, wiring.watched)),
         sources=wiring.sources,
         contexts=contexts,
         needs=wiring.needs,
         parameters=frozenset(name for context in contexts if context.parameters for name in context.names.writes),
         problems=tuple(problems),
         blocked=frozenset(p.step for p in problems if p.severity == "error" and p.step in steps),
+        consults=wiring.consults,
+        watched=wiring.watched,
+        groups=wiring.groups,
+        joins=wiring.joins,
+        catches=wiring.catches,
     )
+
+
+def _with(
+    parents: Mapping[str, tuple[str, ...]], watched: Mapping[str, tuple[str, ...]]
+) -> Mapping[str, tuple[str, ...]]:
+    """Both kinds of edges; the parents themselves where nothing is watched."""
+    if not watched:
+        return parents
+    return {name: tuple(dict.fromkeys((*needed, *watched.get(name, ())))) for name, needed in parents.items()}
 
 
 @lru_cache(maxsize=8192)
@@ -173,28 +219,38 @@ def _step(  # noqa: PLR0913 - the parts of one step, all needed
     )
 
 
-def _cycle_problems(
-    cycle: tuple[str, ...], drafts: Mapping[str, Draft], sources: Mapping[str, Mapping[str, str]]
-) -> Iterator[Problem]:
-    """One problem for each step of a circle; the mend drops an ``--after`` if one closes it."""
+def _cycle_problems(cycle: tuple[str, ...], drafts: Mapping[str, Draft], wiring: Wiring) -> Iterator[Problem]:
+    """One problem for each step of a circle; the mend takes out what closes it, if that is an option."""
     pairs = [(name, cycle[(at + 1) % len(cycle)]) for at, name in enumerate(cycle)]
     chain = " -> ".join(f"{name} ({drafts[name].cell.label})" for name in (*cycle, cycle[0]))
     passed = [
         f"{reader} reads {variable} of {writer}"
         for writer, reader in pairs
-        for variable, source in sources[reader].items()
+        for variable, source in {**wiring.sources[reader], **wiring.consults.get(reader, {})}.items()
         if source == writer
     ]
     message = f"steps need each other in a circle: {chain}"
     hint = f"let one of them read or write another name: {', '.join(passed)}" if passed else "move a context cell"
     for writer, reader in pairs:
-        draft = drafts[reader]
-        if writer in draft.options.after and writer not in sources[reader].values():
-            line = draft.line(after=tuple(name for name in draft.options.after if name != writer))
-            hint = f"in {draft.cell.label}: {line}"
+        if writer not in wiring.sources[reader].values():
+            hint = _broken(writer, drafts[reader], wiring) or hint
     for name in cycle:
         here = f"in {drafts[name].cell.label}: "
         yield Problem(name, drafts[name].cell.label, message, hint.removeprefix(here))
+
+
+def _broken(writer: str, reader: Draft, wiring: Wiring) -> str:
+    """The line without the option by which a step comes after another; ``""`` if it is not an option."""
+    options, where = reader.options, f"in {reader.cell.label}: "
+    if writer in options.after:
+        return where + reader.line(after=tuple(name for name in options.after if name != writer))
+    if writer not in wiring.watched.get(reader.name, ()):
+        return ""
+    if writer == options.catch:
+        return where + reader.line(catch="")
+    if writer in reader.terms.steps:
+        return f"{where}take {writer} out of --when"
+    return f"{where}members of branch {options.branch} are tried from top to bottom: move it above step {writer}"
 
 
 def _reversed(parents: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nbsteps.core.cells import Context, Draft
 from nbsteps.core.checks import Checks, Wired
-from nbsteps.core.contexts import Changes, Helpers, Needs, Reach, Surroundings
+from nbsteps.core.contexts import NOWHERE, Changes, Helpers, Needs, Reach, Surroundings
 from nbsteps.core.errors import Problem
+from nbsteps.core.rule_checks import RuleChecks, Ruled
+from nbsteps.core.terms import NO_TERMS
 from nbsteps.core.writers import Writers
 
 _NO_NAMES: frozenset[str] = frozenset()
@@ -25,6 +27,11 @@ class Wiring:
     optional: dict[str, frozenset[str]] = field(default_factory=dict)
     scratch: dict[str, frozenset[str]] = field(default_factory=dict)
     needs: Mapping[str, tuple[Context, ...]] = field(default_factory=dict)
+    consults: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    watched: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    joins: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    catches: tuple[tuple[str, str], ...] = ()
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -36,17 +43,62 @@ def wire(drafts: Mapping[str, Draft], contexts: Sequence[Context], known: Contai
     around = Surroundings(contexts, helpers, writers.names)
     checks = Checks(drafts, contexts, writers, around, changes, known)
     found.problems += checks.notebook()
+    _rules(drafts, found)
+    rules = RuleChecks(drafts, writers, checks, found.groups)
+    found.problems += rules.notebook()
     cells: dict[str, int] = {}
     for name, draft in drafts.items():
         direct = _direct(draft, writers, around, found)
         reach = around.reach(direct, draft.index)
         sources = _sources(draft, direct, reach, writers)
-        cells[name] = reach.cells
+        asked = around.reach(draft.terms.consults, draft.index) if draft.terms.consults else NOWHERE
+        consults = _consults(draft, asked, sources, writers) if draft.terms.consults else {}
+        cells[name] = reach.cells | asked.cells
         found.sources[name] = sources
-        found.parents[name] = _parents(draft, reach, sources, writers, drafts)
+        variables = (*sources, *consults, *reach.behind, *asked.behind)
+        found.parents[name] = _parents(draft, variables, writers, drafts)
+        if found.groups:
+            _join(draft, variables, writers, found)
         found.problems += checks.step(Wired(draft, direct, reach, sources))
+        if draft.terms is not NO_TERMS:
+            found.consults[name] = consults
+            found.problems += rules.step(Ruled(draft, sources, consults, found.parents[name]))
     found.needs = Needs(around, cells)
     return found
+
+
+def _rules(drafts: Mapping[str, Draft], found: Wiring) -> None:
+    """Groups in the order of their cells, and the steps whose end others look at."""
+    groups: dict[str, list[str]] = {}
+    for name, draft in drafts.items():
+        watched = [step for step in draft.terms.steps if step in drafts and step != name]
+        if draft.options.branch:
+            members = groups.setdefault(draft.options.branch, [])
+            watched += (member for member in members if member not in watched)
+            members.append(name)
+        if watched:
+            found.watched[name] = tuple(watched)
+    found.groups = {group: tuple(members) for group, members in groups.items()}
+    found.catches = tuple((name, draft.options.catch) for name, draft in drafts.items() if draft.options.catch)
+
+
+def _consults(draft: Draft, asked: Reach, sources: Mapping[str, str], writers: Writers) -> dict[str, str]:
+    """Variable -> step for what only the options of this draft read."""
+    names = writers.names.intersection(draft.terms.consults.union(asked.through)).difference(sources)
+    found = {name: writers.source(name, draft) for name in sorted(names)}
+    return {name: source.name for name, source in found.items() if source is not None}
+
+
+def _join(draft: Draft, variables: Iterable[str], writers: Writers, found: Wiring) -> None:
+    """Note which parents stand for one: the members of a group of which one makes a variable."""
+    joins: dict[tuple[str, ...], None] = {}
+    for name in variables:
+        source = writers.source(name, draft)
+        if source is not None and source.options.branch:
+            joins[tuple(other.name for other in writers.candidates(name, source))] = None
+    together = tuple(join for join in joins if len(join) > 1)
+    if together:
+        found.joins[draft.name] = together
 
 
 def _direct(draft: Draft, writers: Writers, around: Surroundings, found: Wiring) -> frozenset[str]:
@@ -72,7 +124,7 @@ def _sources(draft: Draft, direct: frozenset[str], reach: Reach, writers: Writer
     options = draft.options
     names = sorted(direct & writers.names)
     if options.inputs is not None:
-        listed = (*options.inputs, *options.mutates)
+        listed = (*options.inputs, *options.mutates, *draft.terms.items)
         names = [*listed, *(() if draft.opaque else names)]
     if reach.through:
         names += sorted(writers.names.intersection(reach.through).difference(options.ignore))
@@ -84,15 +136,14 @@ def _sources(draft: Draft, direct: frozenset[str], reach: Reach, writers: Writer
     return found
 
 
-def _parents(
-    draft: Draft, reach: Reach, sources: Mapping[str, str], writers: Writers, drafts: Mapping[str, Draft]
-) -> tuple[str, ...]:
+def _parents(draft: Draft, variables: Iterable[str], writers: Writers, drafts: Mapping[str, Draft]) -> tuple[str, ...]:
     """Steps that come first: through data, through context cells in between, through ``--after``."""
-    parents = dict.fromkeys(sources.values())
-    for name in reach.behind:
+    parents: dict[str, None] = {}
+    for name in variables:
         source = writers.source(name, draft)
         if source is not None:
-            parents[source.name] = None
+            for other in writers.candidates(name, source) if source.options.branch else (source,):
+                parents[other.name] = None
     for name in draft.options.after:
         if name in drafts and name != draft.name:
             parents[name] = None

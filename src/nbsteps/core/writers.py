@@ -44,11 +44,25 @@ class Writers:
         return draft.firm if optional is None else (*draft.firm, *optional)
 
     def source(self, name: str, draft: Draft) -> Draft | None:
-        """Whose value of ``name`` a step reads: the last other writer above it, else the first one below it."""
+        """Whose value of ``name`` a step reads: the last other writer above it, else the first one below it.
+
+        Of a branch group it is the first member that writes the name: :meth:`candidates` has the others. Members read
+        nothing of each other, since only one of them runs.
+        """
         writers = self.by_name.get(name, ())
         if len(writers) == 1:
-            return None if writers[0] is draft else writers[0]
-        others = [writer for writer in writers if writer is not draft]
+            return None if writers[0] is draft or _is_sibling(writers[0], draft) else writers[0]
+        found = self._nearest(name, draft, writers)
+        return found if found is None or not found.options.branch else self.candidates(name, found)[0]
+
+    def candidates(self, name: str, writer: Draft) -> tuple[Draft, ...]:
+        """The steps of which one makes what ``writer`` makes: the members of its group that write the name."""
+        if not writer.options.branch:
+            return (writer,)
+        return tuple(other for other in self.by_name[name] if other is writer or _is_sibling(other, writer))
+
+    def _nearest(self, name: str, draft: Draft, writers: Sequence[Draft]) -> Draft | None:
+        others = [writer for writer in writers if writer is not draft and not _is_sibling(writer, draft)]
         above = [writer for writer in others if writer.index < draft.index]
         if above:
             return above[-1]
@@ -61,9 +75,9 @@ class Writers:
         found: dict[str, tuple[Draft, ...]] = {}
         for name, writers in self.by_name.items():
             if len(writers) > 1:
-                makers = tuple(
-                    writer for writer in writers if name not in writer.options.mutates and name not in writer.unable
-                )
+                made = [w for w in writers if name not in w.options.mutates and name not in w.unable]
+                # Members of one branch group may: they count as their first.
+                makers = tuple(w for at, w in enumerate(made) if not any(_is_sibling(w, other) for other in made[:at]))
                 if len(makers) > 1:
                     found[name] = makers
         return found
@@ -95,6 +109,11 @@ class Writers:
             for name in context.names.definite & names:
                 made[name].append(context.index)
         return {name: sorted(found) for name, found in made.items() if found}
+
+
+def _is_sibling(one: Draft, other: Draft) -> bool:
+    """Whether both are members of one branch group."""
+    return bool(one.options.branch) and one.options.branch == other.options.branch
 
 
 def _rank(name: str, draft: Draft) -> tuple[bool, int]:
