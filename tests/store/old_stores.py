@@ -64,6 +64,7 @@ def write(folder: Path, **labels: Any) -> None:
     script.succeed("gone", 1)
     script.fail("broken")
     script.restore("text")
+    orchestrate(script)
     script.end(RunState.FAILED)
     store.emit(Cleared(script.tick(), NOTEBOOK, "gone"))
     store.close()
@@ -72,10 +73,21 @@ def write(folder: Path, **labels: Any) -> None:
     for step, value in late_values().items():
         script.succeed(step, value)
     script.restore("many")
+    script.map("late_map", ["p", "q"])
+    script.decide(script.ask("late_asked", "q3"))
     script.begin("cut")
     dying.ledger._flush()
     dying.ledger._journal.abandon()
     dying.ledger.drop()
+
+
+def orchestrate(script: Script) -> None:
+    """What revision 2 knows: retries, items, approvals, results that were kept by decision."""
+    script.retry("again")
+    script.map("mapped", ["x", "y", "z"])
+    script.decide(script.ask("asked", "q1"))
+    script.ask("open", "q2")
+    script.accept(script.succeed("kept", "kept"))
 
 
 def main(target: Path) -> None:

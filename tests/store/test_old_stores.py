@@ -23,6 +23,8 @@ STORES = Path(__file__).parent / "stores"
 KEPT = sorted(path.relative_to(STORES).as_posix() for path in STORES.rglob("*.zip"))
 EVERY = {**values(), **late_values()}
 STEPS = [*EVERY, "connection", "gone", "broken", "cut"]
+MAPS = {"mapped": ["x", "y", "z"], "late_map": ["p", "q"]}
+BEFORE_ORCHESTRATION = {"v1/revision-0.zip", "v1/revision-1.zip"}
 
 
 @pytest.fixture(params=KEPT)
@@ -95,7 +97,9 @@ def test_the_history_is_right(request: pytest.FixtureRequest, which: str, kept: 
     assert states == {"r1": "failed", "r2": "crashed"} | ({"r3": "crashed"} if which == "again" else {})
     rows = {(row["run_id"], row["step"]): row for row in store.history_records("steps")}
     shown = {f"{run} {step}": row["state"] for (run, step), row in rows.items() if row["state"] != "succeeded"}
-    assert shown == {"r1 broken": "failed", "r1 text": "cached", "r2 many": "cached", "r2 cut": "crashed"}
+    old = {"r1 broken": "failed", "r1 text": "cached", "r2 many": "cached", "r2 cut": "crashed"}
+    new = {"r1 again": "crashed", "r1 asked": "waiting", "r1 open": "waiting", "r2 late_asked": "waiting"}
+    assert shown == (old if kept in BEFORE_ORCHESTRATION else old | new)
     owners = {step: rows["r1", step]["owner"] for step in ("frame", "text")}
     tags = {step: tuple(rows["r1", step]["tags"]) for step in ("frame", "text")}
     if kept == "v1/revision-0.zip":  # before runs carried them
@@ -105,6 +109,26 @@ def test_the_history_is_right(request: pytest.FixtureRequest, which: str, kept: 
     assert len(store.history.artifacts()) >= len(EVERY)
     assert store.sql("SELECT sum(n)::INT AS n FROM frame.out")["n"].tolist() == [sum(range(2500))]
     pd.testing.assert_frame_equal(store.sql("FROM frame.out"), EVERY["frame"], check_dtype=False)
+
+
+@pytest.mark.parametrize("which", ["store", "again"])
+def test_items_and_approvals_are_found(request: pytest.FixtureRequest, which: str, kept: str) -> None:
+    store = request.getfixturevalue(which)
+    keys = [f"k-{step}-i{n}" for step, items in MAPS.items() for n in range(len(items))]
+    items = store.find_items(keys)
+    approvals = {each.request.request_id: each for each in store.approvals(NOTEBOOK)}
+    if kept in BEFORE_ORCHESTRATION:
+        assert (items, approvals) == ({}, {})
+        return
+    values = {step: [store.get(items[f"k-{step}-i{n}"][0].outputs["out"]) for n in range(len(kept_items))]
+              for step, kept_items in MAPS.items()}  # fmt: skip
+    assert values == MAPS
+    assert {len(items[key][0].parts) for key in keys} == {2}
+    decided = {name: each.verdict and dict(each.verdict.values) for name, each in approvals.items()}
+    assert decided == {"q1": {"amount": 0.25, "way": "b"}, "q2": None, "q3": {"amount": 0.25, "way": "b"}}
+    assert approvals["q2"].request.approvers == ("ana", "bob")
+    (accepted,) = store.find("k-kept-new")
+    assert (accepted.accepted_by, store.get(accepted.outputs["out"])) == ("ana", "kept")
 
 
 def test_an_older_store_has_todays_tables_and_columns(again: DuckStore) -> None:

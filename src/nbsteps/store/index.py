@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
-from nbsteps.core.events import Cleared, Event, RunStarted, StepEnded, StepRestored, StepSucceeded
+from nbsteps.core.approvals import Approval, Request, Verdict
+from nbsteps.core.events import (
+    Accepted,
+    ApprovalDecided,
+    Cleared,
+    Event,
+    ItemsSucceeded,
+    RunStarted,
+    StepEnded,
+    StepRestored,
+    StepSucceeded,
+    StepWaiting,
+)
 from nbsteps.core.model import Artifact, Result
 from nbsteps.core.states import StepState
 from nbsteps.ports import Last, Recall
@@ -49,7 +61,9 @@ class Entry:
 
 
 class Index:
-    """Results by key and static digest, and each step's last outcome.
+    """Results by key and static digest, each step's last outcome, and what people were asked.
+
+    Results of a map's items are many: only those that are not folded yet are here.
 
     Attributes:
         loaded: sequence number of the home up to which everything asked for is here; -1 before the first look.
@@ -57,6 +71,9 @@ class Index:
         complete: whether every result of the home is here, not only those asked for.
         version: grows with every change.
         artifacts: digest to a stored value that some result names, as far as results were decoded.
+        home_items: whether the home has results of items.
+        home_requests: whether the home has requests for approval.
+        asked: notebooks whose requests in the home are here.
     """
 
     def __init__(self) -> None:
@@ -68,6 +85,11 @@ class Index:
         self.keys: set[str] = set()
         self.steps: set[tuple[str, str]] = set()
         self.artifacts: dict[str, Artifact] = {}
+        self.home_items = self.home_requests = False
+        self.asked: set[str] = set()
+        self._items: dict[str, list[tuple[str, Result]]] = {}
+        self._requests: dict[str, Request] = {}
+        self._verdicts: dict[str, Verdict] = {}
         self._entries: dict[str, Entry] = {}
         self._by_key: dict[str, list[Entry]] = {}
         self._by_static: dict[str, dict[str, None]] = {}
@@ -124,22 +146,79 @@ class Index:
 
     def apply(self, event: Event, extra: Any) -> None:
         """Follow an event of this or another process; ``extra`` is ``[identifiers, notebook]``."""
-        match event:
-            case StepSucceeded():
-                self._order += 1
-                self.add(Entry(extra[0], event.result, order=self._order, reusable=not event.uncacheable))
-                self.set_last(event.result.notebook, event.step, StepState.SUCCEEDED, extra[0])
-            case StepRestored():
-                self.set_last(extra[1], event.step, StepState.CACHED, extra[0])
-            case StepEnded():
-                self.set_last(extra[1], event.step, event.state, None)
-            case RunStarted():
-                self._notebooks[event.run_id] = event.run.notebook
-            case Cleared():
-                self.clear(extra[0])
-                self._last.pop((event.notebook, event.step), None)
-            case _:
-                pass
+        follow = _FOLLOWS.get(type(event))
+        if follow is not None:
+            follow(self, event, extra)
+
+    def _succeeded(self, event: StepSucceeded, extra: Any) -> None:
+        self._result(event.result, extra[0], reusable=not event.uncacheable)
+        self.set_last(event.result.notebook, event.step, StepState.SUCCEEDED, extra[0])
+
+    def _result(self, result: Result, identifier: str, *, reusable: bool) -> None:
+        self._order += 1
+        self.add(Entry(identifier, result, order=self._order, reusable=reusable))
+
+    def _items_succeeded(self, event: ItemsSucceeded, extra: Any) -> None:
+        for identifier, (_, result) in zip(extra[0], event.done, strict=True):
+            self._items.setdefault(result.key, []).append((identifier, result))
+
+    def _accepted(self, event: Accepted, extra: Any) -> None:
+        self._result(event.result, extra[0], reusable=True)
+        self.set_last(event.notebook, event.step, StepState.SUCCEEDED, extra[0])
+
+    def _restored(self, event: StepRestored, extra: Any) -> None:
+        self.set_last(extra[1], event.step, StepState.CACHED, extra[0])
+
+    def _ended(self, event: StepEnded, extra: Any) -> None:
+        self.set_last(extra[1], event.step, event.state, None)
+
+    def _waiting(self, event: StepWaiting, _extra: Any) -> None:
+        self.ask(event.request)
+        self.set_last(event.request.notebook, event.step, StepState.WAITING, None)
+
+    def _run_started(self, event: RunStarted, _extra: Any) -> None:
+        self._notebooks[event.run_id] = event.run.notebook
+
+    def _forget(self, event: Cleared, extra: Any) -> None:
+        self.clear(extra[0])
+        self._last.pop((event.notebook, event.step), None)
+
+    def items(self, keys: Collection[str]) -> dict[str, tuple[Result, ...]]:
+        """Results of a map's items that are not folded yet, by key, newest first."""
+        found = {}
+        for key in keys:
+            kept = [result for identifier, result in self._items.get(key, ()) if identifier not in self._cleared]
+            if kept:
+                found[key] = tuple(reversed(kept))
+        return found
+
+    def items_of_step(self, notebook: str, step: str) -> list[str]:
+        """Identifiers of the results of a step's items that are not folded yet."""
+        every = (one for found in self._items.values() for one in found)
+        return [identifier for identifier, result in every if (result.notebook, result.step) == (notebook, step)]
+
+    def items_folded(self) -> None:
+        """The home has everything now that journals held."""
+        self.home_items = self.home_items or bool(self._items)
+        self._items.clear()
+
+    def ask(self, request: Request) -> None:
+        """Take a request in, once."""
+        self._requests.setdefault(request.request_id, request)
+
+    def decide(self, verdict: Verdict) -> None:
+        """Take a decision in; the first one counts."""
+        self._verdicts.setdefault(verdict.request_id, verdict)
+
+    def approvals(self, notebook: str, step: str) -> tuple[Approval, ...]:
+        """Requests of a notebook, or of one step, newest first."""
+        found = [
+            Approval(request, self._verdicts.get(identifier))
+            for identifier, request in self._requests.items()
+            if request.notebook == notebook and step in {"", request.step}
+        ]
+        found.reverse()
+        return tuple(sorted(found, key=lambda each: -each.request.requested_at))
 
     def newest(self, key: str) -> str | None:
         """Identifier of the newest result under a key."""
@@ -184,3 +263,17 @@ class Index:
                 yield from result.outputs.values()
                 if result.displays is not None:
                     yield result.displays
+
+
+_FOLLOWS: Final[dict[type[Event], Callable[[Index, Any, Any], None]]] = {
+    StepSucceeded: Index._succeeded,  # noqa: SLF001 - the table belongs to the class
+    ItemsSucceeded: Index._items_succeeded,  # noqa: SLF001 - (the same)
+    Accepted: Index._accepted,  # noqa: SLF001 - (the same)
+    StepRestored: Index._restored,  # noqa: SLF001 - (the same)
+    StepEnded: Index._ended,  # noqa: SLF001 - (the same)
+    StepWaiting: Index._waiting,  # noqa: SLF001 - (the same)
+    ApprovalDecided: lambda index, event, _extra: index.decide(event.verdict),
+    RunStarted: Index._run_started,  # noqa: SLF001 - (the same)
+    Cleared: Index._forget,  # noqa: SLF001 - (the same)
+}
+"""Class of event to how it is followed; every other event changes nothing here."""

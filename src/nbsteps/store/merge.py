@@ -25,6 +25,23 @@ if TYPE_CHECKING:
     import duckdb
 
 SHELF_BYTES: Final = 16 << 20
+_FACTS: Final = (
+    "run_starts",
+    "run_ends",
+    "step_starts",
+    "step_ends",
+    "attempt_starts",
+    "attempt_ends",
+    "retries",
+    "requests",
+    "verdicts",
+    "labels",
+    "events",
+    "results",
+    "outputs",
+    "cleared",
+)
+"""Tables whose rows come one by one from events."""
 _NOTES_BYTES: Final = 256 << 10
 
 
@@ -131,10 +148,9 @@ def fresh(frames: list[Frame], numbers: dict[str, int], owner: str) -> list[Fram
 
 
 def _store(connection: duckdb.DuckDBPyConnection, rows: Rows, tabular: Callable[[Artifact], bool]) -> None:
-    for table in ("run_starts", "run_ends", "step_starts", "step_ends", "attempt_starts", "attempt_ends"):
+    for table in _FACTS:
         _insert(connection, table, rows.columns(table))
-    for table in ("labels", "events", "results", "outputs", "cleared"):
-        _insert(connection, table, rows.columns(table))
+    _shared(connection, rows.shared)
     _payloads(connection, rows.payloads)
     _artifacts(connection, artifact_rows(rows, tabular))
     _latest(connection, rows)
@@ -143,6 +159,15 @@ def _store(connection: duckdb.DuckDBPyConnection, rows: Rows, tabular: Callable[
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, columns: list[list[Any]]) -> None:
     if columns:
         connection.execute(insert(table), columns)
+
+
+def _shared(connection: duckdb.DuckDBPyConnection, shared: dict[str, str]) -> None:
+    """Keep what many items have in common, each once."""
+    if shared:
+        query = "SELECT id FROM log.shared_parts WHERE id IN (SELECT unnest($1::VARCHAR[]))"
+        known = {row[0] for row in connection.execute(query, [list(shared)]).fetchall()}
+        new = [(digest, parts) for digest, parts in shared.items() if digest not in known]
+        _insert(connection, "shared_parts", [list(column) for column in zip(*new, strict=True)])
 
 
 def _payloads(connection: duckdb.DuckDBPyConnection, payloads: dict[str, bytes]) -> None:

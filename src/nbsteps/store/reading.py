@@ -6,19 +6,32 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from nbsteps.core.model import Artifact
+from nbsteps.core.approvals import Verdict
+from nbsteps.core.model import Artifact, Result
+from nbsteps.core.states import ApprovalState
 from nbsteps.store.index import Entry, Index
+from nbsteps.store.records import decode_request, decode_result, loads
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 WHOLE: Final = 20_000
-"""Number of results up to which all of them are read at once."""
+"""Number of steps' results up to which all of them are read at once; those of items are read when asked for."""
 
 _COLUMNS: Final = "seq, id, key, static, notebook, step, reusable, record, parts"
 _LATEST: Final = "SELECT notebook, step, state, result FROM log.latest"
+_COUNTS: Final = """
+SELECT count(*) FILTER (item = ''), count(*) FILTER (item <> ''), (SELECT count(*) FROM log.requests) FROM log.results
+"""
+_STEPS: Final = "item = ''"
 _KEPT: Final = "id NOT IN (SELECT id FROM log.cleared)"
+_ITEMS: Final = """
+SELECT r.key, r.record, r.parts, coalesce(s.parts, '')
+FROM log.results r LEFT JOIN log.shared_parts s ON s.id = r.shared
+WHERE r.key IN (SELECT unnest($1::VARCHAR[])) AND r.reusable AND r.id NOT IN (SELECT id FROM log.cleared)
+ORDER BY r.seq DESC, r.id DESC
+"""
 
 
 def load(connection: duckdb.DuckDBPyConnection, index: Index) -> None:
@@ -27,13 +40,15 @@ def load(connection: duckdb.DuckDBPyConnection, index: Index) -> None:
     if index.loaded >= 0 and index.home != uid:
         index.loaded = 0  # somebody moved a damaged file aside: numbers began anew
     since, index.home = index.loaded, uid
+    whole, items, requests = connection.execute(_COUNTS).fetchone() or (0, 0, 0)
+    index.home_items, index.home_requests = items > 0, requests > 0
+    index.asked.clear()
     if since < 0:
-        count = (connection.execute("SELECT count(*) FROM log.results").fetchone() or (0,))[0]
-        index.complete = count <= WHOLE
+        index.complete = whole <= WHOLE
     if index.complete or since >= 0:
         rows = _query(connection, f"SELECT id FROM log.cleared WHERE seq > {since}")  # noqa: S608 - a number
         index.clear([row[0] for row in rows])
-        _results(connection, index, f"seq > {since} AND {_KEPT}", [])
+        _results(connection, index, f"seq > {since} AND {_STEPS} AND {_KEPT}", [])
         _last(index, _query(connection, f"{_LATEST} WHERE seq > {since}"))
     index.loaded = next_seq - 1
 
@@ -51,7 +66,7 @@ def load_steps(
     latest = _query(connection, query, [notebook, names])
     identifiers = [row[3] for row in latest if row[3] is not None]
     where = "(static IN (SELECT unnest($1::VARCHAR[])) OR id IN (SELECT unnest($2::VARCHAR[])))"
-    _results(connection, index, f"{where} AND {_KEPT}", [list(statics), identifiers])
+    _results(connection, index, f"{where} AND {_STEPS} AND {_KEPT}", [list(statics), identifiers])
     _last(index, latest)
     index.statics.update(statics)
     index.steps.update((notebook, step) for step in names)
@@ -59,8 +74,27 @@ def load_steps(
 
 def load_key(connection: duckdb.DuckDBPyConnection, index: Index, key: str) -> None:
     """Read the results under one key."""
-    _results(connection, index, f"key = $1 AND {_KEPT}", [key])
+    _results(connection, index, f"key = $1 AND {_STEPS} AND {_KEPT}", [key])
     index.keys.add(key)
+
+
+def load_items(connection: duckdb.DuckDBPyConnection, keys: Collection[str]) -> dict[str, tuple[Result, ...]]:
+    """Results of items, by key, newest first."""
+    found: dict[str, tuple[Result, ...]] = {}
+    for key, record, own, shared in _query(connection, _ITEMS, [list(keys)]):
+        found[key] = (*found.get(key, ()), decode_result(loads(record), own, shared))
+    return found
+
+
+def load_requests(connection: duckdb.DuckDBPyConnection, index: Index, notebook: str) -> None:
+    """Read what people were asked about a notebook, and what they decided."""
+    query = "SELECT record FROM log.requests WHERE notebook = $1 ORDER BY seq"
+    for (record,) in _query(connection, query, [notebook]):
+        index.ask(decode_request(loads(record)))
+    query = 'SELECT request_id, state, "at", "by", comment, "values" FROM log.verdicts WHERE notebook = $1 ORDER BY seq'
+    for identifier, state, at, by, comment, values in _query(connection, query, [notebook]):
+        index.decide(Verdict(identifier, ApprovalState(state), at, by, comment, loads(values)))
+    index.asked.add(notebook)
 
 
 def load_identifiers(connection: duckdb.DuckDBPyConnection, notebook: str, step: str) -> list[str]:

@@ -1,5 +1,7 @@
 """Events and results as JSON-able lists and back: positional, written by hand because it is done for every step.
 
+Every event has a record but :class:`~nbsteps.core.events.Progressed`, which is of no use a moment later.
+
 A record is ``[code, extra, ...fields]``. ``extra`` is what the store adds: the identifier of a result that succeeded
 or was restored, the identifiers that a clear forgets. Fields are only ever appended, so that an old record is read by
 a newer nbsteps.
@@ -11,22 +13,31 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from nbsteps.core.approvals import Request, Verdict
 from nbsteps.core.events import (
+    Accepted,
+    ApprovalDecided,
     AttemptEnded,
     AttemptStarted,
     Cleared,
     ContextExecuted,
     Event,
+    ItemsStarted,
+    ItemsSucceeded,
     RunEnded,
     RunStarted,
     StepEnded,
     StepRestored,
+    StepRetrying,
+    StepSlow,
     StepStarted,
     StepSucceeded,
+    StepWaiting,
     Warned,
 )
-from nbsteps.core.model import Artifact, Attempt, Failure, Part, PartKind, Result, Run
-from nbsteps.core.states import AttemptState, RunState, StepState
+from nbsteps.core.model import Artifact, Attempt, Failure, ItemCounts, Part, PartKind, Result, Run
+from nbsteps.core.policies import Field, OnExpire, OnReject
+from nbsteps.core.states import ApprovalState, AttemptState, RunState, StepState
 
 Record = list[Any]
 
@@ -36,18 +47,23 @@ loads: Final = json.JSONDecoder().decode
 
 
 class StoredResult(Result):
-    """A result read from the store: its parts stay JSON text until somebody asks for them."""
+    """A result read from the store: its parts stay JSON text until somebody asks for them.
 
-    __slots__ = ("_decoded", "_text")
+    Those that many items of a map have in common are a text of their own, ``shared``.
+    """
+
+    __slots__ = ("_decoded", "_text", "shared")
     _decoded: tuple[Part, ...] | None
     _text: str
+    shared: str
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The key's ingredients, for ``why``."""
         decoded = self._decoded
         if decoded is None:
-            decoded = decode_parts(loads(self._text))
+            common = decode_parts(loads(self.shared)) if self.shared else ()
+            decoded = (*common, *decode_parts(loads(self._text)))
             object.__setattr__(self, "_decoded", decoded)
         return decoded
 
@@ -55,10 +71,11 @@ class StoredResult(Result):
     def parts(self, value: tuple[Part, ...]) -> None:
         object.__setattr__(self, "_decoded", value)
         object.__setattr__(self, "_text", "")
+        object.__setattr__(self, "shared", "")
 
     @property
     def parts_text(self) -> str:
-        """The parts as they are stored."""
+        """The parts as they are stored, without the shared ones."""
         return self._text or encode_parts(self.parts)
 
     def __eq__(self, other: object) -> bool:
@@ -97,7 +114,7 @@ def decode_artifact(row: Record) -> Artifact:
 def encode_result(r: Result, parts: str | None = None) -> Record:
     """A result as a list; its parts are JSON text within, ``parts`` overrides them."""
     if parts is None:
-        parts = r.parts_text if isinstance(r, StoredResult) else encode_parts(r.parts)
+        parts = r.parts_text if isinstance(r, StoredResult) and not r.shared else encode_parts(r.parts)
     return [
         r.key,
         r.static,
@@ -111,11 +128,13 @@ def encode_result(r: Result, parts: str | None = None) -> Record:
         r.started_at,
         r.ended_at,
         r.duration,
+        r.item,
+        r.accepted_by,
     ]
 
 
-def decode_result(row: Record, parts: str | None = None) -> StoredResult:
-    """Inverse of :func:`encode_result`; ``parts`` stands in for text kept elsewhere."""
+def decode_result(row: Record, parts: str | None = None, shared: str = "") -> StoredResult:
+    """Inverse of :func:`encode_result`; ``parts`` stands in for text kept elsewhere, ``shared`` comes before it."""
     result = StoredResult(
         row[0],
         row[1],
@@ -126,10 +145,11 @@ def decode_result(row: Record, parts: str | None = None) -> StoredResult:
         (),
         decode_parts(row[7]) if row[7] else (),
         None if row[8] is None else decode_artifact(row[8]),
-        *row[9:12],
+        *row[9:14],
     )
     object.__setattr__(result, "_decoded", None)
     object.__setattr__(result, "_text", row[6] if parts is None else parts)
+    object.__setattr__(result, "shared", "" if shared == "[]" else shared)
     return result
 
 
@@ -177,6 +197,72 @@ def _encode_failure(f: Failure) -> Record:
     return [f.error_type, f.message, f.traceback, f.hint]
 
 
+def _counts(items: ItemCounts | None) -> Record | None:
+    return None if items is None else [items.total, items.executed, items.restored, items.failed]
+
+
+def _decode_counts(row: Record) -> ItemCounts | None:
+    """Counts of items from the end of a record; old records end before."""
+    return ItemCounts(*row[0][:4]) if row and row[0] is not None else None
+
+
+def _encode_success(e: StepSucceeded) -> Record:
+    return [e.at, _encode_attempt(e.attempt), encode_result(e.result), list(e.uncacheable), _counts(e.items)]
+
+
+def _decode_success(r: Record) -> StepSucceeded:
+    return StepSucceeded(r[0], _decode_attempt(r[1]), decode_result(r[2]), tuple(r[3]), _decode_counts(r[4:5]))
+
+
+def encode_request(q: Request) -> Record:
+    """A request for approval as a list."""
+    head = [q.request_id, q.notebook, q.run_id, q.step, q.key, q.message, q.requested_at]
+    form = [[field.name, field.type, field.default, list(field.choices)] for field in q.fields]
+    shown = [list(pair) for pair in q.inputs]
+    return [*head, form, q.body, shown, q.expires_at, q.on_expire, q.on_reject, list(q.approvers)]
+
+
+def decode_request(row: Record) -> Request:
+    """Inverse of :func:`encode_request`."""
+    form = tuple(Field(name, kind, default, tuple(choices)) for name, kind, default, choices in row[7])
+    shown = tuple((name, text) for name, text in row[9])
+    end = (row[10], OnExpire(row[11]), OnReject(row[12]), tuple(row[13]))
+    return Request(*[*row[:7], form, row[8], shown, *end])
+
+
+def _encode_verdict(v: Verdict) -> Record:
+    return [v.request_id, v.state, v.at, v.by, v.comment, dict(v.values)]
+
+
+def _decode_verdict(row: Record) -> Verdict:
+    return Verdict(row[0], ApprovalState(row[1]), *row[2:6])
+
+
+def _encode_done(done: tuple[tuple[Attempt, Result], ...]) -> Record:
+    """Items and their results; the parts that all of them share, nearly all, are written once."""
+    shared = _shared([result.parts for _, result in done])
+    return [
+        encode_parts(shared),
+        [[_encode_attempt(a), encode_result(r, encode_parts(r.parts[len(shared) :]))] for a, r in done],
+    ]
+
+
+def _shared(lists: list[tuple[Part, ...]]) -> tuple[Part, ...]:
+    """The longest beginning that all have in common."""
+    if not lists:
+        return ()
+    length = min(map(len, lists))
+    for position in range(length):
+        part = lists[0][position]
+        if any(each[position] is not part and each[position] != part for each in lists):
+            return lists[0][:position]
+    return lists[0][:length]
+
+
+def _decode_done(shared: str, rows: list[Record]) -> tuple[tuple[Attempt, Result], ...]:
+    return tuple((_decode_attempt(attempt), decode_result(row, shared=shared)) for attempt, row in rows)
+
+
 def encode(event: Event, extra: Any = None) -> Record:
     """An event as a record."""
     code, encoder = _ENCODERS[type(event)]
@@ -197,9 +283,16 @@ _ENCODERS: Final[dict[type, tuple[str, Callable[[Any], Record]]]] = {
     StepStarted: ("go", lambda e: [e.at, e.run_id, e.step, e.key, list(e.reasons)]),
     AttemptStarted: ("try", lambda e: [e.at, _encode_attempt(e.attempt)]),
     AttemptEnded: ("out", lambda e: [e.at, _encode_attempt(e.attempt)]),
-    StepSucceeded: ("ok", lambda e: [e.at, _encode_attempt(e.attempt), encode_result(e.result), list(e.uncacheable)]),
-    StepRestored: ("hit", lambda e: [e.at, e.run_id, e.step, e.key, e.time_saved, e.output_bytes]),
-    StepEnded: ("end", lambda e: [e.at, e.run_id, e.step, e.state, e.reason, list(e.reasons)]),
+    StepSucceeded: ("ok", _encode_success),
+    StepRestored: ("hit", lambda e: [e.at, e.run_id, e.step, e.key, e.time_saved, e.output_bytes, _counts(e.items)]),
+    StepEnded: ("end", lambda e: [e.at, e.run_id, e.step, e.state, e.reason, list(e.reasons), _counts(e.items)]),
+    StepRetrying: ("again", lambda e: [e.at, e.run_id, e.step, e.attempt, e.delay, e.until, e.item]),
+    StepWaiting: ("wait", lambda e: [e.at, e.run_id, e.step, encode_request(e.request)]),
+    ApprovalDecided: ("verdict", lambda e: [e.at, e.run_id, e.notebook, e.step, _encode_verdict(e.verdict)]),
+    ItemsStarted: ("tries", lambda e: [e.at, e.run_id, e.step, [_encode_attempt(a) for a in e.attempts]]),
+    ItemsSucceeded: ("oks", lambda e: [e.at, e.run_id, e.step, *_encode_done(e.done)]),
+    StepSlow: ("slow", lambda e: [e.at, e.run_id, e.step, e.seconds, e.median]),
+    Accepted: ("keep", lambda e: [e.at, e.notebook, e.step, encode_result(e.result), list(e.reasons), e.run_id]),
     ContextExecuted: ("context", lambda e: [e.at, e.run_id, e.cell, e.duration]),
     Warned: ("warn", lambda e: [e.at, e.run_id, e.step, e.message, e.hint]),
     Cleared: ("clear", lambda e: [e.at, e.notebook, e.step, e.run_id]),
@@ -211,9 +304,16 @@ _DECODERS: Final[dict[str, Callable[[Record], Event]]] = {
     "go": lambda r: StepStarted(r[0], r[1], r[2], r[3], tuple(r[4])),
     "try": lambda r: AttemptStarted(r[0], _decode_attempt(r[1])),
     "out": lambda r: AttemptEnded(r[0], _decode_attempt(r[1])),
-    "ok": lambda r: StepSucceeded(r[0], _decode_attempt(r[1]), decode_result(r[2]), tuple(r[3])),
-    "hit": lambda r: StepRestored(*r[:6]),
-    "end": lambda r: StepEnded(r[0], r[1], r[2], StepState(r[3]), r[4], tuple(r[5])),
+    "ok": _decode_success,
+    "hit": lambda r: StepRestored(*[*r[:6], _decode_counts(r[6:7])]),
+    "end": lambda r: StepEnded(r[0], r[1], r[2], StepState(r[3]), r[4], tuple(r[5]), _decode_counts(r[6:7])),
+    "again": lambda r: StepRetrying(*r[:7]),
+    "wait": lambda r: StepWaiting(r[0], r[1], r[2], decode_request(r[3])),
+    "verdict": lambda r: ApprovalDecided(*[*r[:4], _decode_verdict(r[4])]),
+    "tries": lambda r: ItemsStarted(r[0], r[1], r[2], tuple(_decode_attempt(row) for row in r[3])),
+    "oks": lambda r: ItemsSucceeded(r[0], r[1], r[2], _decode_done(r[3], r[4])),
+    "slow": lambda r: StepSlow(*r[:5]),
+    "keep": lambda r: Accepted(r[0], r[1], r[2], decode_result(r[3]), tuple(r[4]), r[5]),
     "context": lambda r: ContextExecuted(*r[:4]),
     "warn": lambda r: Warned(*r[:5]),
     "clear": lambda r: Cleared(*r[:4]),

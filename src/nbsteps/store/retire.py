@@ -21,6 +21,7 @@ WHERE {_OWNED} AND NOT EXISTS (
 
 _STEPS: Final = f"""
 INSERT INTO log.step_ends
+    (seq, run_id, step, notebook, state, reason, reasons, key, "at", time_saved, output_bytes, result)
 SELECT $2, run_id, step, notebook, 'crashed', 'crashed', '[]', key, NULL, 0, 0, NULL
 FROM log.step_starts started
 WHERE {_OWNED} AND NOT EXISTS (
@@ -50,6 +51,9 @@ SELECT $2, run_id, CASE
     WHEN EXISTS (FROM log.step_ends s WHERE s.run_id = started.run_id
         AND s.state IN ('failed', 'upstream_failed', 'crashed')) THEN 'failed'
     WHEN EXISTS (FROM log.step_ends s WHERE s.run_id = started.run_id AND s.state = 'cancelled') THEN 'cancelled'
+    WHEN EXISTS (FROM log.step_ends s WHERE s.run_id = started.run_id AND s.state = 'waiting' AND NOT EXISTS (
+        FROM log.step_starts later WHERE later.run_id = s.run_id AND later.step = s.step AND later.seq > s.seq))
+        THEN 'waiting'
     ELSE 'succeeded' END,
     CASE WHEN started.trigger IN ('papermill', 'cell')
     THEN (SELECT max(s."at") FROM log.step_ends s WHERE s.run_id = started.run_id) END

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from nbsteps.core.errors import StoreError
 from nbsteps.core.events import (
+    Accepted,
+    ApprovalDecided,
     AttemptEnded,
     AttemptStarted,
     Cleared,
     ContextExecuted,
     Event,
+    ItemsStarted,
+    ItemsSucceeded,
     RunEnded,
     RunStarted,
     StepEnded,
     StepRestored,
+    StepRetrying,
+    StepSlow,
     StepStarted,
     StepSucceeded,
+    StepWaiting,
     Warned,
 )
-from nbsteps.core.model import Artifact, Attempt
+from nbsteps.core.model import Artifact, Attempt, ItemCounts, Result
 from nbsteps.core.states import AttemptState, StepState
 from nbsteps.store.journal import EVENTS, VALUE, Frame
-from nbsteps.store.records import NAMES, Record, StoredResult, decode, dumps, encode_result
+from nbsteps.store.records import NAMES, Record, StoredResult, decode, dumps, encode_request, encode_result
 from nbsteps.store.schema import TABLES
 
 Row = tuple[Any, ...]
@@ -43,6 +51,7 @@ class Rows:
         forgotten: notebook and step that were cleared: their earlier last outcome is void.
         payloads: digest to bytes of inline values.
         artifacts: digest to what is known of a value and when it was stored.
+        shared: parts that many items have in common, by their digest.
     """
 
     def __init__(self, seq: int) -> None:
@@ -52,6 +61,7 @@ class Rows:
         self.forgotten: set[tuple[str, str]] = set()
         self.payloads: dict[str, bytes] = {}
         self.artifacts: dict[str, tuple[Artifact, float]] = {}
+        self.shared: dict[str, str] = {}
 
     def __len__(self) -> int:
         return self.seq - self.first
@@ -109,9 +119,12 @@ class Rows:
 
     def _attempt_started(self, event: AttemptStarted, _extra: Any, owner: str) -> None:
         a = event.attempt
+        self._attempt_start(a, owner)
+        self._event(event, {"attempt": a.attempt}, step=a.step, item=a.item)
+
+    def _attempt_start(self, a: Attempt, owner: str) -> None:
         names = (text(a.run_id), text(a.step), text(a.item), a.attempt, a.started_at, float(a.delay))
         self.rows["attempt_starts"].append((self.seq, *names, text(a.executor), text(a.host), a.pid, owner))
-        self._event(event, {"attempt": a.attempt}, step=a.step, item=a.item)
 
     def _attempt_ended(self, event: AttemptEnded, _extra: Any, _owner: str) -> None:
         a = event.attempt
@@ -131,39 +144,106 @@ class Rows:
 
     def _succeeded(self, event: StepSucceeded, extra: Any, _owner: str) -> None:
         result, identifier = event.result, extra[0]
-        assert isinstance(result, StoredResult)  # noqa: S101 - decoded a line ago
         self._attempt_end(event.attempt, event.at, AttemptState.SUCCEEDED)
-        item = text(event.attempt.item)
-        names = (text(result.notebook), text(result.step), text(result.run_id), item, event.at)
-        record = dumps(encode_result(result, ""))
-        flags = (not event.uncacheable, record, result.parts_text)
-        self.rows["results"].append((self.seq, identifier, result.key, result.static, *names, *flags))
+        size = self._result(result, identifier, event.at, reusable=not event.uncacheable)
+        self._step_end(
+            event,
+            StepState.SUCCEEDED,
+            result.notebook,
+            key=result.key,
+            size=size,
+            result=identifier,
+            items=event.items,
+        )
+        data: dict[str, Any] = {"duration": result.duration, "uncacheable": list(event.uncacheable)}
+        self._event(event, data, step=event.step, item=event.attempt.item)
+
+    def _result(self, result: Result, identifier: str, at: float, *, reusable: bool) -> int:
+        """A result, its outputs and their values; returns the bytes of its outputs."""
+        assert isinstance(result, StoredResult)  # noqa: S101 - decoded a moment ago
+        names = (text(result.notebook), text(result.step), text(result.run_id), text(result.item), at)
+        texts = (dumps(encode_result(result, "")), result.parts_text, self._common(result.shared))
+        by = text(result.accepted_by) or None
+        self.rows["results"].append((self.seq, identifier, result.key, result.static, *names, reusable, *texts, by))
         size = 0
         for position, (name, artifact) in enumerate(result.outputs.items()):
             self.rows["outputs"].append((self.seq, identifier, position, text(name), artifact.digest))
-            self.artifacts[artifact.digest] = (artifact, event.at)
+            self.artifacts[artifact.digest] = (artifact, at)
             size += artifact.bytes
         if result.displays is not None:
-            self.artifacts[result.displays.digest] = (result.displays, event.at)
-        self._step_end(event, StepState.SUCCEEDED, result.notebook, key=result.key, size=size, result=identifier)
-        data: dict[str, Any] = {"duration": result.duration, "uncacheable": list(event.uncacheable)}
-        self._event(event, data, step=event.step, item=event.attempt.item)
+            self.artifacts[result.displays.digest] = (result.displays, at)
+        return size
+
+    def _common(self, parts: str) -> str | None:
+        """Identifier of parts that results share."""
+        if not parts:
+            return None
+        digest = hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
+        self.shared[digest] = parts
+        return digest
+
+    def _items_started(self, event: ItemsStarted, _extra: Any, owner: str) -> None:
+        for attempt in event.attempts:
+            self._attempt_start(attempt, owner)
+        self._event(event, {"items": len(event.attempts)}, step=event.step)
+
+    def _items_succeeded(self, event: ItemsSucceeded, extra: Any, _owner: str) -> None:
+        for identifier, (attempt, result) in zip(extra[0], event.done, strict=True):
+            self._attempt_end(attempt, event.at, AttemptState.SUCCEEDED)
+            self._result(result, identifier, event.at, reusable=True)
+        self._event(event, {"items": len(event.done)}, step=event.step)
+
+    def _accepted(self, event: Accepted, extra: Any, _owner: str) -> None:
+        result, identifier = event.result, extra[0]
+        self._result(result, identifier, event.at, reusable=True)
+        place = (text(event.notebook), text(event.step))
+        self.latest[place] = (self.seq, StepState.SUCCEEDED, identifier)
+        data = {"key": result.key, "by": result.accepted_by, "reasons": list(event.reasons)}
+        self._event(event, data, step=event.step)
+
+    def _retrying(self, event: StepRetrying, _extra: Any, _owner: str) -> None:
+        names = (text(event.run_id), text(event.step), text(event.item), event.attempt, event.at)
+        self.rows["retries"].append((self.seq, *names, float(event.delay), float(event.until)))
+        data = {"attempt": event.attempt, "delay": event.delay, "until": event.until}
+        self._event(event, data, step=event.step, item=event.item)
+
+    def _waiting(self, event: StepWaiting, _extra: Any, _owner: str) -> None:
+        q = event.request
+        names = (q.request_id, text(q.run_id), text(q.notebook), text(q.step), q.key, text(q.message))
+        if q.run_id == event.run_id:  # a later run that meets the same request asks nothing new
+            self.rows["requests"].append((self.seq, *names, q.requested_at, q.expires_at, dumps(encode_request(q))))
+        self._step_end(event, StepState.WAITING, q.notebook, key=q.key, reason=q.message)
+        data = {"request": q.request_id, "message": q.message, "expires_at": q.expires_at}
+        self._event(event, data, step=event.step)
+
+    def _decided(self, event: ApprovalDecided, _extra: Any, _owner: str) -> None:
+        v = event.verdict
+        names = (v.request_id, text(event.run_id), text(event.notebook), text(event.step))
+        said = (text(v.by), text(v.comment), dumps(dict(v.values)))
+        self.rows["verdicts"].append((self.seq, *names, v.state, v.at, *said))
+        data = {"request": v.request_id, "state": v.state, "by": v.by, "comment": v.comment, "values": dict(v.values)}
+        self._event(event, data, step=event.step)
+
+    def _slow(self, event: StepSlow, _extra: Any, _owner: str) -> None:
+        self._event(event, {"seconds": event.seconds, "median": event.median}, step=event.step)
 
     def _restored(self, event: StepRestored, extra: Any, _owner: str) -> None:
         saved = float(event.time_saved)
         key, size = event.key, event.output_bytes
-        self._step_end(event, StepState.CACHED, extra[1], key=key, saved=saved, size=size, result=extra[0])
+        self._step_end(
+            event, StepState.CACHED, extra[1], key=key, saved=saved, size=size, result=extra[0], items=event.items
+        )
         self._event(event, {"time_saved": saved}, step=event.step)
 
     def _ended(self, event: StepEnded, extra: Any, _owner: str) -> None:
         reasons = event.reasons
-        self._step_end(event, event.state, extra[1], reason=event.reason, reasons=reasons)
+        self._step_end(event, event.state, extra[1], reason=event.reason, reasons=reasons, items=event.items)
         data = {"state": event.state, "reason": event.reason, "reasons": list(reasons)}
         self._event(event, data, step=event.step)
 
     def _step_end(  # noqa: PLR0913 - the columns of one row
         self,
-        event: StepSucceeded | StepRestored | StepEnded,
+        event: StepSucceeded | StepRestored | StepEnded | StepWaiting,
         state: StepState,
         notebook: str,
         *,
@@ -173,9 +253,11 @@ class Rows:
         saved: float = 0.0,
         size: int = 0,
         result: str | None = None,
+        items: ItemCounts | None = None,
     ) -> None:
         names = (text(event.run_id), text(event.step), text(notebook), state, text(reason), dumps(list(reasons)))
-        self.rows["step_ends"].append((self.seq, *names, key, event.at, saved, size, result))
+        counts = (None,) * 4 if items is None else (items.total, items.executed, items.restored, items.failed)
+        self.rows["step_ends"].append((self.seq, *names, key, event.at, saved, size, result, *counts))
         place = (text(notebook), text(event.step))
         earlier = self.latest.get(place, (0, "", None))[2]
         self.latest[place] = (self.seq, state, result or earlier)
@@ -206,6 +288,13 @@ _FOLDS: Final[dict[type[Event], Callable[[Rows, Any, Any, str], None]]] = {
     Cleared: Rows._cleared,  # noqa: SLF001 - (the same)
     ContextExecuted: Rows._context,  # noqa: SLF001 - (the same)
     Warned: Rows._warned,  # noqa: SLF001 - (the same)
+    StepRetrying: Rows._retrying,  # noqa: SLF001 - (the same)
+    StepWaiting: Rows._waiting,  # noqa: SLF001 - (the same)
+    ApprovalDecided: Rows._decided,  # noqa: SLF001 - (the same)
+    ItemsStarted: Rows._items_started,  # noqa: SLF001 - (the same)
+    ItemsSucceeded: Rows._items_succeeded,  # noqa: SLF001 - (the same)
+    StepSlow: Rows._slow,  # noqa: SLF001 - (the same)
+    Accepted: Rows._accepted,  # noqa: SLF001 - (the same)
 }
 
 

@@ -12,7 +12,7 @@ from nbsteps.store import views
 VERSION: Final = 1
 """Version of the tables; a store with a higher one is refused."""
 
-REVISION: Final = 1
+REVISION: Final = 2
 """Counts additions within a version: tables, columns at the end of a table, views. An older store is given them.
 
 A store of each revision is kept among the tests, written by ``tests/store/old_stores.py``.
@@ -63,6 +63,10 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "time_saved": _TIME,
         "output_bytes": _INT,
         "result": _TEXT,
+        "items_total": _INT,
+        "items_executed": _INT,
+        "items_restored": _INT,
+        "items_failed": _INT,
     },
     "attempt_starts": {
         "seq": _INT,
@@ -90,6 +94,40 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "traceback": _TEXT,
         "peak_rss": _INT,
     },
+    "retries": {
+        "seq": _INT,
+        "run_id": _TEXT,
+        "step": _TEXT,
+        "item": _TEXT,
+        "attempt": _INT,
+        "at": _TIME,
+        "delay": _TIME,
+        "until": _TIME,
+    },
+    "requests": {
+        "seq": _INT,
+        "request_id": _TEXT,
+        "run_id": _TEXT,
+        "notebook": _TEXT,
+        "step": _TEXT,
+        "key": _TEXT,
+        "message": _TEXT,
+        "at": _TIME,
+        "expires_at": _TIME,
+        "record": _TEXT,
+    },
+    "verdicts": {
+        "seq": _INT,
+        "request_id": _TEXT,
+        "run_id": _TEXT,
+        "notebook": _TEXT,
+        "step": _TEXT,
+        "state": _TEXT,
+        "at": _TIME,
+        "by": _TEXT,
+        "comment": _TEXT,
+        "values": _TEXT,
+    },
     "events": {
         "seq": _INT,
         "at": _TIME,
@@ -112,7 +150,10 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "reusable": _BOOL,
         "record": _TEXT,
         "parts": _TEXT,
+        "shared": _TEXT,
+        "accepted_by": _TEXT,
     },
+    "shared_parts": {"id": _TEXT, "parts": _TEXT},
     "outputs": {"seq": _INT, "result": _TEXT, "position": _INT, "output": _TEXT, "digest": _TEXT},
     "artifacts": {
         "digest": _TEXT,

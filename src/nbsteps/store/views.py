@@ -102,7 +102,11 @@ WITH ends AS (
 ), starts AS (
     SELECT * FROM log.step_starts QUALIFY row_number() OVER (PARTITION BY run_id, step ORDER BY seq DESC) = 1
 ), tries AS (
-    SELECT run_id, step, count(*) AS attempts FROM log.attempt_starts GROUP BY ALL
+    SELECT run_id, step, count(*) AS attempts, max(seq) AS last FROM log.attempt_starts WHERE item = '' GROUP BY ALL
+), retries AS (
+    SELECT run_id, step, max(seq) AS again FROM log.retries WHERE item = '' GROUP BY ALL
+), kept AS (
+    SELECT id, accepted_by FROM log.results WHERE accepted_by IS NOT NULL
 ), labelled AS (
     SELECT * FROM log.labels QUALIFY row_number() OVER (PARTITION BY run_id, step ORDER BY seq DESC) = 1
 ), joined AS (
@@ -111,21 +115,26 @@ WITH ends AS (
         AS goes_on, s.seq AS s_seq, e.seq AS e_seq, s."at" AS s_at, e."at" AS e_at, e.state AS e_state,
         nullif(e.reason, '') AS e_reason, nullif(s.reason, '') AS s_reason, nullif(e.reasons, '[]') AS e_reasons,
         nullif(s.reasons, '[]') AS s_reasons, nullif(e.key, '') AS e_key, nullif(s.key, '') AS s_key,
-        e.time_saved, e.output_bytes
+        e.time_saved, e.output_bytes, e.items_total, e.items_executed, e.items_failed, e.result AS e_result
     FROM starts s FULL JOIN ends e USING (run_id, step)
 )
 SELECT greatest(coalesce(s_seq, 0), coalesce(e_seq, 0)) AS seq, joined.run_id, notebook, joined.step,
-    CASE WHEN goes_on THEN 'running' ELSE e_state END AS state,
-    CASE WHEN goes_on THEN s_reason ELSE coalesce(e_reason, s_reason) END AS reason,
+    CASE WHEN goes_on AND again > last THEN 'retrying' WHEN goes_on THEN 'running' ELSE e_state END AS state,
+    CASE WHEN goes_on THEN s_reason WHEN accepted_by IS NOT NULL THEN 'accepted by ' || accepted_by
+        ELSE coalesce(e_reason, s_reason) END AS reason,
     CASE WHEN goes_on THEN coalesce(s_reasons, '[]') ELSE coalesce(e_reasons, s_reasons, '[]') END AS reasons,
     CASE WHEN goes_on THEN s_key ELSE coalesce(e_key, s_key) END AS key,
-    CASE WHEN e_state = 'cached' AND NOT goes_on THEN e_at ELSE s_at END AS started_at,
-    CASE WHEN NOT goes_on THEN e_at END AS ended_at, ended_at - started_at AS duration,
-    coalesce(attempts, 0) AS attempts, NULL::BIGINT AS items_total, NULL::BIGINT AS items_executed,
-    NULL::BIGINT AS items_failed, CASE WHEN goes_on THEN 0 ELSE coalesce(time_saved, 0) END AS time_saved,
+    CASE WHEN e_state IN ('cached', 'waiting') AND NOT goes_on THEN e_at ELSE s_at END AS started_at,
+    CASE WHEN NOT goes_on AND e_state <> 'waiting' THEN e_at END AS ended_at, ended_at - started_at AS duration,
+    coalesce(attempts, 0) AS attempts, CASE WHEN NOT goes_on THEN items_total END AS items_total,
+    CASE WHEN NOT goes_on THEN items_executed END AS items_executed,
+    CASE WHEN NOT goes_on THEN items_failed END AS items_failed,
+    CASE WHEN goes_on THEN 0 ELSE coalesce(time_saved, 0) END AS time_saved,
     CASE WHEN goes_on THEN 0 ELSE coalesce(output_bytes, 0) END AS output_bytes, owner,
     coalesce(tags, []) AS tags
 FROM joined LEFT JOIN tries ON tries.run_id = joined.run_id AND tries.step = joined.step
+    LEFT JOIN retries ON retries.run_id = joined.run_id AND retries.step = joined.step
+    LEFT JOIN kept ON kept.id = e_result
     LEFT JOIN labelled ON labelled.run_id = joined.run_id AND labelled.step = joined.step
 """
 
@@ -154,6 +163,7 @@ SELECT s.seq, s.run_id, s.step, s.item, s.attempt, coalesce(e.state, 'running') 
 FROM log.attempt_starts s LEFT JOIN log.attempt_ends e
     ON e.run_id = s.run_id AND e.step = s.step AND e.item = s.item AND e.attempt = s.attempt
     LEFT JOIN (SELECT DISTINCT run_id, notebook FROM log.run_starts) r ON r.run_id = s.run_id
+WHERE s.executor <> 'map'
 """
 
 _EVENTS: Final = """
@@ -171,10 +181,15 @@ WHERE r.id NOT IN (SELECT id FROM log.cleared)
 """
 
 _APPROVALS: Final = """
-SELECT 0::BIGINT AS seq, ''::VARCHAR AS run_id, ''::VARCHAR AS step, ''::VARCHAR AS message, ''::VARCHAR AS state,
-    ''::VARCHAR AS decided_by, 0::DOUBLE AS decided_at, ''::VARCHAR AS comment, '{}'::VARCHAR AS "values",
-    ''::VARCHAR AS key, 0::DOUBLE AS expires_at, ''::VARCHAR AS notebook
-WHERE false
+WITH asked AS (
+    SELECT * FROM log.requests QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY seq) = 1
+), decided AS (
+    SELECT * FROM log.verdicts QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY "at", seq) = 1
+)
+SELECT a.seq, a.run_id, a.step, a.message, coalesce(d.state, 'pending') AS state, nullif(d."by", '') AS decided_by,
+    d."at" AS decided_at, nullif(d.comment, '') AS comment, d."values", a.key, a.expires_at, a.notebook,
+    a."at" AS requested_at
+FROM asked a LEFT JOIN decided d USING (request_id)
 """
 
 _QUERIES: Final = {
@@ -193,7 +208,7 @@ NEWEST: Final = {
     "attempts": "started_at DESC, seq DESC",
     "events": '"at" DESC, seq DESC',
     "artifacts": "stored_at DESC, seq DESC, position",
-    "approvals": "seq DESC",
+    "approvals": "requested_at DESC, seq DESC",
 }
 """Table of the history to what puts the newest first: journals of several processes are folded in any order."""
 
