@@ -141,6 +141,13 @@ class Evaluator(Protocol):
         After ``timeout`` seconds the body is stopped, and the outcome's error is a ``StepTimeout``.
         """
 
+    @property
+    def limits(self) -> bool:
+        """Whether a body that runs here can be stopped when its time is up."""
+
+    def interrupt(self) -> None:
+        """Interrupt the body that is being executed, from another thread."""
+
     def repeat_body(self, step: Step, *, live: bool = True) -> AbstractContextManager[Repeat]:
         """Get ready to execute a body many times: each call of what is given executes it once.
 

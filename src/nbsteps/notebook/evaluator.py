@@ -78,7 +78,7 @@ class ShellEvaluator:
         Whatever the body raised, KeyboardInterrupt and SystemExit too, is the outcome's error, from the user's first
         frame on; nothing of it has been shown.
         """
-        outcome = self._run(self._text(step), live=live)
+        outcome = self._run(self._text(step), live=live, timeout=timeout)
         self.lazy.superseded(step.outputs)
         return outcome
 
@@ -93,8 +93,9 @@ class ShellEvaluator:
                 if isinstance(compiled, BaseException):
                     error: BaseException | None = compiled
                 else:
-                    with recorder.on():
-                        error = run_compiled(self._shell, compiled)
+                    with stops(timeout) as stop, recorder.on():
+                        error = run_compiled(self._shell, compiled, stop)
+                    error = error or stop.missed
                 duration = time.perf_counter() - start
                 trace = "" if error is None else plain_traceback(error)
                 return Outcome(tuple(recorder.outputs()), error, trace, duration)

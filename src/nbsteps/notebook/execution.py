@@ -68,7 +68,7 @@ def execute(shell: InteractiveShell, text: Text, stop: Stops) -> BaseException |
     ``stop`` is armed while the text's own code runs.
     """
     compiled = compile_text(shell, text)
-    return compiled if isinstance(compiled, BaseException) else run_compiled(shell, compiled)
+    return compiled if isinstance(compiled, BaseException) else run_compiled(shell, compiled, stop)
 
 
 def compile_text(shell: InteractiveShell, text: Text) -> Compiled | BaseException:
@@ -84,22 +84,32 @@ def compile_text(shell: InteractiveShell, text: Text) -> Compiled | BaseExceptio
         return error
 
 
-def run_compiled(shell: InteractiveShell, compiled: Compiled) -> BaseException | None:
+def run_compiled(shell: InteractiveShell, compiled: Compiled, stop: Stops) -> BaseException | None:
     """Execute what :func:`compile_text` made; see :func:`execute`."""
     shown_before = _last_shown()
     try:
         with shell.builtin_trap, shell.display_trap:
-            if compiled.awaits:
-                _run_awaiting(shell, list(compiled.codes))
-            else:
-                for code in compiled.codes:
-                    exec(code, shell.user_global_ns, shell.user_ns)  # noqa: S102 - what a notebook is for
+            try:
+                stop.armed = True
+                if stop.missed is not None:
+                    raise stop.missed
+                _run(shell, compiled)
+            finally:
+                stop.armed = False
     except BaseException as error:  # noqa: BLE001 - handed to the caller, who decides
         set_traceback(error, user_traceback(error.__traceback__, compiled.name))
         return error
     # IPython before 9 lets %time show an error and go on as if nothing had happened.
     shown = _last_shown()
     return shown if shown is not shown_before and compiled.magics else None
+
+
+def _run(shell: InteractiveShell, compiled: Compiled) -> None:
+    if compiled.awaits:
+        _run_awaiting(shell, list(compiled.codes))
+        return
+    for code in compiled.codes:
+        exec(code, shell.user_global_ns, shell.user_ns)  # noqa: S102 - what a notebook is for
 
 
 def _last_shown() -> BaseException | None:
@@ -177,14 +187,6 @@ def _assigned_name(node: ast.stmt) -> str | None:
     else:
         return None
     return target.id if isinstance(target, ast.Name) else None
-
-
-def _run(shell: InteractiveShell, codes: list[CodeType]) -> None:
-    if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
-        _run_awaiting(shell, codes)
-        return
-    for code in codes:
-        exec(code, shell.user_global_ns, shell.user_ns)  # noqa: S102 - what a notebook is for
 
 
 def _run_awaiting(shell: InteractiveShell, codes: list[CodeType]) -> None:
