@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from string import Formatter
 from typing import NamedTuple
@@ -44,10 +44,20 @@ def placeholders(text: str) -> Places:
     return Places(tuple(names))
 
 
-def fill(text: str, values: Mapping[str, object]) -> str:
-    """The text with the values in their places.
+class _Filler(Formatter):
+    """Formats as ``str.format`` does where a place says how, else by ``show``."""
+
+    def __init__(self, show: Callable[[object], str]) -> None:
+        self._show = show
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        return format(value, format_spec) if format_spec else self._show(value)
+
+
+def fill(text: str, values: Mapping[str, object], show: Callable[[object], str] = str) -> str:
+    """The text with the values in their places; ``show`` gives those whose place does not say how.
 
     Raises:
         Exception: whatever a value raises when it is formatted.
     """
-    return _FORMATTER.vformat(text, (), values)
+    return _Filler(show).vformat(text, (), values)
