@@ -49,7 +49,7 @@ export function GraphView(props: GraphProps) {
   const name = levelOf(shownZoom, narrow);
   const level = graph.levels[name];
   const scale = shownZoom / NOMINAL[name];
-  const height = Math.max(96, Math.min(TALLEST, level.height * scale));
+  const height = Math.max(128, Math.min(TALLEST, level.height * scale));
   const overflows = level.width * scale > width + 1 || level.height * scale > height + 1;
   const places = useMemo(() => new Map(graph.steps.map((s, i) => [s.name, level.at[i]!])), [graph, level]);
   const related = useMemo(() => (selected ? lineage(graph, selected) : null), [graph, selected]);

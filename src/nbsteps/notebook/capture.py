@@ -27,6 +27,10 @@ _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _INLINE = "matplotlib_inline.backend_inline"
 
 
+watchers: list[Callable[[Display], None]] = []
+"""Told of each output when it is recorded, on the thread that made it: whoever shows it elsewhere as it comes."""
+
+
 class Recorder:
     """Outputs in notebook format, in the order in which they came.
 
@@ -61,6 +65,7 @@ class Recorder:
         """Record text that was written to the stream ``stdout`` or ``stderr``."""
         if not text:
             return
+        _watched({"output_type": "stream", "name": name, "text": text})
         with self._lock:
             self._clear_if_due()
             last = self._outputs[-1] if self._outputs else None
@@ -74,6 +79,7 @@ class Recorder:
         if self.closed or (metadata and _NOTE in metadata):
             return
         entry = {"output_type": "display_data", "data": jsonable(data), "metadata": jsonable(metadata or {})}
+        _watched(entry)
         with self._lock:
             self._clear_if_due()
             self._outputs.append(entry)
@@ -137,6 +143,11 @@ class Recorder:
             self._clear_next = False
             self._outputs.clear()
             self._by_id.clear()
+
+
+def _watched(output: Display) -> None:
+    for watcher in watchers:
+        watcher(output)
 
 
 @contextmanager

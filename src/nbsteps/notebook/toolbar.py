@@ -15,11 +15,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from nbsteps.core.errors import NbstepsError
-from nbsteps.core.events import Event, RunEnded, RunStarted
+from nbsteps.core.events import Event, RunStarted
 from nbsteps.core.graph import Graph
 from nbsteps.display.board import Board
 from nbsteps.display.levels import graph_view
 from nbsteps.engine.session import Session, Standing
+from nbsteps.notebook import capture
+from nbsteps.notebook.desk import Desk, Subject
 from nbsteps.notebook.frontdoor import FrontDoor
 from nbsteps.notebook.pictures import picture
 from nbsteps.notebook.subshells import interrupt_main, keep_figures, pin
@@ -53,11 +55,13 @@ class Toolbar:
         self._session: Session | None = None
         self._graph = Graph()
         self._standings: tuple[Standing, ...] = ()
-        self._stale = False
+        self._desk = Desk()
+        self._runs_seen = 0
         self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.widget: PipelineWidget = PipelineWidget(self.heard, self.fallback)
         self.pinned = pin(kernel.shell, self.widget.comm)
         kernel.shell.events.register("post_run_cell", self._after_cell)
+        capture.watchers.append(self._desk.watch)
         for name, work in (("pump", self._pump), ("desk", self._serve)):
             run = contextvars.copy_context().run
             threading.Thread(target=run, args=(work,), name=f"nbsteps {name}", daemon=True).start()
@@ -75,6 +79,8 @@ class Toolbar:
             self._session = session
             session.services.listeners.append(self)
         self._standings, graph = session.status(), session.graph()
+        standings = {row.step.name: row for row in self._standings}
+        self._desk.subject = Subject(self._kernel.store, session.services.notebook, graph, standings)
         self.board.rest((row.step.name, row.state, row.decision, row.result) for row in self._standings)
         if graph is not self._graph:
             self._graph = graph
@@ -84,7 +90,8 @@ class Toolbar:
         """Show an event."""
         if isinstance(event, RunStarted):
             keep_figures(self._kernel.shell)
-        self._stale = self._stale or isinstance(event, RunEnded)
+            self._runs_seen += 1
+        self._desk.emit(event)
         self.board.emit(event)
 
     def _after_cell(self, _result: Any) -> None:
@@ -113,20 +120,25 @@ class Toolbar:
                     interrupt_main()
             case "run":
                 self._run(message)
-            case _:
+            case question if self._desk.knows(question):
                 self._errands.put(lambda: self._answer(message))
+            case _:
+                pass  # of a page that is newer than this kernel
 
     def _run(self, message: Mapping[str, Any]) -> None:
         """Run steps that the notebook has; a name from a page is a name or nothing."""
         known = self._graph.steps
         steps = [name for name in message.get("steps") or () if name in known]
-        force = ["--force"] if message.get("force") else []
-        words = ["%pipeline", "run", *(force if not steps else []), *([*force, *steps] if steps else [])]
-        self._door.execute(" ".join(words), self._replied)
+        force = bool(message.get("force"))
+        if force and message.get("after"):
+            steps = [name for name in known if name in self._graph.descendants(steps)]
+        line = " ".join(["%pipeline", "run", *steps, *(["--force", *steps] if force else [])])
+        seen = self._runs_seen
+        self._door.execute(line, lambda reply: self._replied(reply, seen))
 
-    def _replied(self, reply: Mapping[str, Any]) -> None:
+    def _replied(self, reply: Mapping[str, Any], seen: int) -> None:
         """Tell the page what went wrong before a run began; what fails in a run, its steps show."""
-        if reply.get("status") == "error" and not self._stale:
+        if reply.get("status") == "error" and self._runs_seen == seen:
             self._tell({"kind": "notice", "text": str(reply.get("evalue") or reply.get("ename") or "")})
 
     def _tell(self, message: Mapping[str, Any]) -> None:
@@ -155,6 +167,6 @@ class Toolbar:
             self._errands.get()()
 
     def _answer(self, message: Mapping[str, Any]) -> None:
-        """Answer a question about the history, to the view that asked."""
-        reply: dict[str, Any] = {"kind": "reply", "view": message.get("view"), "request": message.get("request")}
-        self._tell(reply | {"error": f"unknown: {message.get('do')}"})
+        """Answer a question, to the view that asked."""
+        reply = {"kind": "reply", "view": message.get("view"), "request": message.get("request")}
+        self._tell(reply | self._desk.answer(message))
