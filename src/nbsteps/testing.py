@@ -163,6 +163,8 @@ class MemoryStore:
 
     def _clear(self, event: Cleared) -> None:
         self.last.pop((event.notebook, event.step), None)
+        for approval in self.approvals(event.notebook, event.step):
+            del self.requests[approval.request.request_id]
         for key, found in self.results.items():
             self.results[key] = [r for r in found if (r.notebook, r.step) != (event.notebook, event.step)]
 

@@ -126,10 +126,11 @@ class Index:
         self._by_static.setdefault(entry.static, {})[entry.key] = None
 
     def clear(self, identifiers: Iterable[str]) -> None:
-        """Forget results, also such as are still to come."""
+        """Forget results and requests, also such as are still to come."""
         self.version += 1
         for identifier in identifiers:
             self._cleared.add(identifier)
+            self._requests.pop(identifier, None)
             entry = self._entries.pop(identifier, None)
             if entry is None:
                 continue
@@ -203,8 +204,9 @@ class Index:
         self._items.clear()
 
     def ask(self, request: Request) -> None:
-        """Take a request in, once."""
-        self._requests.setdefault(request.request_id, request)
+        """Take a request in, once, unless it was cleared."""
+        if request.request_id not in self._cleared:
+            self._requests.setdefault(request.request_id, request)
 
     def decide(self, verdict: Verdict) -> None:
         """Take a decision in; the first one counts."""

@@ -157,7 +157,9 @@ class Ledger:
             case StepEnded() | StepStarted():
                 extra = [None, self.index.notebook_of(event.run_id)]
             case Cleared():
-                extra = [self._identifiers(event.notebook, event.step), event.notebook]
+                results = self._identifiers(event.notebook, event.step)
+                asked = [each.request.request_id for each in self.approvals(event.notebook, event.step)]
+                extra = [results + asked, event.notebook, len(results)]
             case RunStarted():
                 self.home.about["notebook"] = event.run.notebook
                 extra = None

@@ -29,7 +29,7 @@ _KEPT: Final = "id NOT IN (SELECT id FROM log.cleared)"
 _ITEMS: Final = """
 SELECT r.key, r.record, r.parts, coalesce(s.parts, '')
 FROM log.results r LEFT JOIN log.shared_parts s ON s.id = r.shared
-WHERE r.key IN (SELECT unnest($1::VARCHAR[])) AND r.reusable AND r.id NOT IN (SELECT id FROM log.cleared)
+WHERE r.key IN (SELECT unnest($1::VARCHAR[])) AND r.item <> '' AND r.reusable AND r.id NOT IN (SELECT id FROM log.cleared)
 ORDER BY r.seq DESC, r.id DESC
 """
 
@@ -88,7 +88,8 @@ def load_items(connection: duckdb.DuckDBPyConnection, keys: Collection[str]) -> 
 
 def load_requests(connection: duckdb.DuckDBPyConnection, index: Index, notebook: str) -> None:
     """Read what people were asked about a notebook, and what they decided."""
-    query = "SELECT record FROM log.requests WHERE notebook = $1 ORDER BY seq"
+    kept = "request_id NOT IN (SELECT id FROM log.cleared)"
+    query = f"SELECT record FROM log.requests WHERE notebook = $1 AND {kept} ORDER BY seq"  # noqa: S608 - our own text
     for (record,) in _query(connection, query, [notebook]):
         index.ask(decode_request(loads(record)))
     query = 'SELECT request_id, state, "at", "by", comment, "values" FROM log.verdicts WHERE notebook = $1 ORDER BY seq'

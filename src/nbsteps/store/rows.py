@@ -267,7 +267,8 @@ class Rows:
         self.forgotten.add(place)
         self.latest.pop(place, None)
         self.rows["cleared"] += [(self.seq, identifier) for identifier in extra[0]]
-        self._event(event, {"notebook": event.notebook, "results": len(extra[0])}, step=event.step)
+        results = extra[2] if len(extra) > 2 else len(extra[0])  # noqa: PLR2004 - older records end before
+        self._event(event, {"notebook": event.notebook, "results": results}, step=event.step)
 
     def _context(self, event: ContextExecuted, _extra: Any, _owner: str) -> None:
         self._event(event, {"cell": event.cell, "duration": event.duration})
