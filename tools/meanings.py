@@ -136,5 +136,9 @@ REASONS = {
     ReasonKind.RESULT_MISSING: "the stored result is gone, damaged or forgotten",
     ReasonKind.OTHER_RUN: "its line says `--cache run`, and the result belongs to another run",
     ReasonKind.FAILED_LAST_TIME: "it failed, crashed or was cancelled the last time",
+    ReasonKind.ITEMS: "in a plan: so many items of its map would run",
     ReasonKind.UPSTREAM: "in a plan: a step that it needs would run, and may make something else",
+    ReasonKind.CONDITION: "in a plan: what its `--when` reads is made by a step that would run",
+    ReasonKind.DEPENDS: "in a plan: whether it runs depends on how that step ends",
+    ReasonKind.APPROVAL: "a person is asked first",
 }

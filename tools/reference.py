@@ -145,7 +145,7 @@ def _toml(value: object) -> str:
 
 def reasons() -> str:
     """Every reason with its text."""
-    rows = [f"| `{TEXTS[kind]}` | {REASONS[kind]} |" for kind in ReasonKind if kind is not ReasonKind.BLOCKED]
+    rows = [f"| `{TEXTS[kind]}` | {REASONS[kind]} |" for kind in ReasonKind if kind in REASONS]
     return "\n".join(["| reason | meaning |", "|---|---|", *rows])
 
 

@@ -73,7 +73,7 @@ def test_a_plan_of_some_steps_shows_only_those():
 def test_a_step_with_a_problem_cannot_run():
     decision = Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, "unknown option --foo"),))
     lines = text.plan_lines(Plan({"load": decision}), graph("load"))
-    assert lines.startswith("0 of 1 step would run, 1 cannot run")
+    assert lines.startswith("0 of 1 step would run, 1 would not run")
     assert "  load  skip      unknown option --foo" in lines
 
 

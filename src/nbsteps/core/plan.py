@@ -3,6 +3,8 @@
 A plan cannot know an early cutoff: where a step will run, what follows it *may* run. It asks what would be decided if
 the rerun produced the same content as the last time; only what would run even so is certain to run. Where it is not
 known what the last time produced, only what runs for other reasons is.
+
+It takes for granted that what runs succeeds. Conditions are asked where everything that they read is settled.
 """
 
 from __future__ import annotations
@@ -10,10 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from nbsteps.core.conditions import is_default
 from nbsteps.core.decide import Action, Decision, Facts, decide
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Artifact, Step
 from nbsteps.core.reasons import Reason, ReasonKind
+from nbsteps.core.rules import Ruling, States, chosen_producer, ruling, why
+from nbsteps.core.states import TERMINAL, StepState
 
 Outputs = Mapping[str, Artifact]
 """Variable to stored value."""
@@ -21,6 +26,25 @@ Assess = Callable[[Step, Outputs], Facts | Decision]
 """Collects the facts of a step under the given inputs, or says that it cannot be done."""
 Latest = Callable[[str], Outputs]
 """What a step's outputs were the last time; empty if it never succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What stands before a body besides its content. What is left out is not known, and then the step may run.
+
+    Attributes:
+        ask: the answer of a step's ``--when`` under these stored variables and ends of other steps; None for none.
+            Asked only where all that it reads is settled.
+        held: whether nobody has approved the step as it is yet.
+        items: how many items of a map would run, and of how many; None where that is not known.
+    """
+
+    ask: Callable[[Step, Outputs, States], bool | None] | None = None
+    held: Callable[[Step], bool] | None = None
+    items: Callable[[Step, Outputs], tuple[int, int] | None] | None = None
+
+
+NO_GATES = Gates()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,52 +64,158 @@ class Plan:
         return tuple(name for name, decision in self.decisions.items() if decision.action in actions)
 
 
-def forecast(graph: Graph, selection: frozenset[str], assess: Assess, latest: Latest) -> Plan:
+def forecast(graph: Graph, selection: frozenset[str], assess: Assess, latest: Latest, gates: Gates = NO_GATES) -> Plan:
     """Decide each selected step in graph order, with what is known before anything runs."""
-    decisions: dict[str, Decision] = {}
-    outputs: dict[str, Outputs] = {}
-    for name, step in graph.steps.items():
-        if name not in selection:
-            continue
-        stopped = _stopped(name, graph, decisions)
+    walk = _Walk(graph, selection, assess, latest, gates)
+    for name in graph.steps:
+        if name in selection:
+            walk.take(name)
+    return Plan(walk.decisions)
+
+
+class _Walk:
+    """One forecast: what was decided so far, and how the steps would stand after it.
+
+    A step of which it is not known whether it would run stands as pending.
+    """
+
+    def __init__(self, graph: Graph, selection: frozenset[str], assess: Assess, latest: Latest, gates: Gates) -> None:
+        self._graph = graph
+        self._assess = assess
+        self._latest = latest
+        self._gates = gates
+        self._outputs: dict[str, Outputs] = {}
+        self._chosen = set[str]()
+        # Of steps that nobody asked about nothing bad is known.
+        self._states = {name: StepState.SUCCEEDED for name in graph.steps if name not in selection}
+        self.decisions: dict[str, Decision] = {}
+
+    def take(self, name: str) -> None:
+        """Decide one step; those that come before it were taken."""
+        stopped = self._stopped(name)
+        found = ruling(self._graph, name, self._states, self._chosen) if stopped is None else Ruling.UPSTREAM_FAILED
+        if stopped is None and found in {Ruling.SKIP, Ruling.UPSTREAM_FAILED}:
+            kind = ReasonKind.SKIPPED if found is Ruling.SKIP else ReasonKind.BLOCKED
+            text = why(self._graph, name, self._states, self._chosen) if found is Ruling.SKIP else self._needed(name)
+            stopped = _never(kind, text)
         if stopped is not None:
-            decisions[name] = stopped
-            continue
-        unsettled = frozenset(parent for parent in graph.parents[name] if _runs(decisions, parent))
-        inputs = {
-            variable: outputs[source][variable]
-            for variable, source in graph.sources[name].items()
-            if variable in outputs.get(source, {})
+            self._note(name, stopped, StepState.SKIPPED if found is Ruling.SKIP else StepState.UPSTREAM_FAILED)
+            return
+        step = self._graph.steps[name]
+        doubts = self._doubts(name) if found is Ruling.WAIT else ()
+        if not doubts and step.options.when and not is_default(step.options):
+            answer = self._answer(step)
+            if answer is False:
+                self._note(name, _never(ReasonKind.SKIPPED, "its condition is false"), StepState.SKIPPED)
+                return
+            doubts = () if answer else (Reason(ReasonKind.CONDITION),)
+        if not doubts and step.options.branch:
+            self._chosen.add(name)
+        self._decide(step, doubts)
+
+    def _stopped(self, name: str) -> Decision | None:
+        """A step that cannot run for a problem of its own."""
+        if name not in self._graph.blocked:
+            return None
+        problem = next(p for p in self._graph.problems if p.step == name and p.severity == "error")
+        return _never(ReasonKind.BLOCKED, problem.message)
+
+    def _needed(self, name: str) -> str:
+        """The step whose problem is this one's."""
+        edges = self._graph.edges[name]
+        return f"needs step {next(step for step in edges if self._states.get(step) is StepState.UPSTREAM_FAILED)}"
+
+    def _doubts(self, name: str) -> tuple[Reason, ...]:
+        """The steps of which it depends whether this one runs, where they are in doubt themselves."""
+        opened = (step for step in self._graph.edges[name] if self._states.get(step) not in TERMINAL)
+        return tuple(Reason(ReasonKind.DEPENDS, step) for step in opened)
+
+    def _answer(self, step: Step) -> bool | None:
+        """What ``--when`` says; None where it cannot be asked yet."""
+        read = {**self._graph.sources[step.name], **self._graph.consults.get(step.name, {})}
+        producers = self._producers(step.name, read)
+        settled = all(self._settled(name) for name in producers.values())
+        known = all(self._states.get(name) in TERMINAL for name in self._graph.watched.get(step.name, ()))
+        if self._gates.ask is None or not settled or not known:
+            return None
+        return self._gates.ask(step, self._stored(producers), self._states)
+
+    def _settled(self, name: str) -> bool:
+        return name not in self.decisions or self.decisions[name].action in {Action.RESTORE, Action.SKIP}
+
+    def _producers(self, name: str, read: Mapping[str, str]) -> dict[str, str]:
+        """Variable to the step that makes it in this forecast: of a branch the member that would run."""
+        if not self._graph.groups:
+            return dict(read)
+        return {variable: chosen_producer(self._graph, name, variable, self._states) for variable in read}
+
+    def _stored(self, producers: Mapping[str, str]) -> dict[str, Artifact]:
+        return {
+            variable: self._outputs[source][variable]
+            for variable, source in producers.items()
+            if variable in self._outputs.get(source, {})
         }
-        facts = assess(step, inputs)
+
+    def _decide(self, step: Step, doubts: tuple[Reason, ...]) -> None:
+        name = step.name
+        producers = self._producers(name, self._graph.sources[name])
+        inputs = self._stored(producers)
+        facts = self._assess(step, inputs)
         decision = facts if isinstance(facts, Decision) else decide(facts)
-        decisions[name] = _softened(decision, step, graph, unsettled, inputs) if unsettled else decision
+        unsettled = frozenset(parent for parent in self._graph.parents[name] if self._runs(parent))
+        if unsettled:
+            decision = _softened(decision, step, self._graph, unsettled, producers, inputs)
         result = decision.result
-        outputs[name] = latest(name) if result is None else result.outputs
-    return Plan(decisions)
+        self._outputs[name] = self._latest(name) if result is None else result.outputs
+        if decision.action is Action.SKIP:
+            self._note(name, decision, StepState.UPSTREAM_FAILED)
+            return
+        if step.options.map and decision.action is Action.RUN:
+            decision = self._counted(step, decision, inputs)
+        state = StepState.CACHED if decision.action is Action.RESTORE else StepState.SUCCEEDED
+        if doubts:
+            decision = Decision(Action.MAY_RUN, doubts + decision.reasons, result)
+            state = StepState.PENDING
+        elif step.options.approve and decision.action is not Action.RESTORE and self._held(step):
+            decision = Decision(Action.MAY_RUN, (Reason(ReasonKind.APPROVAL), *decision.reasons), result)
+            state = StepState.WAITING
+        self._note(name, decision, state)
+
+    def _counted(self, step: Step, decision: Decision, inputs: Outputs) -> Decision:
+        """How many items of a map would run, where its inputs are settled."""
+        counts = None if self._gates.items is None else self._gates.items(step, inputs)
+        if counts is None:
+            return decision
+        said = Reason(ReasonKind.ITEMS, f"{counts[0]} of {counts[1]}")
+        return Decision(decision.action, (said, *decision.reasons), decision.result)
+
+    def _held(self, step: Step) -> bool:
+        return self._gates.held is None or self._gates.held(step)
+
+    def _runs(self, name: str) -> bool:
+        return name in self.decisions and self.decisions[name].action in {Action.RUN, Action.MAY_RUN}
+
+    def _note(self, name: str, decision: Decision, state: StepState) -> None:
+        self.decisions[name] = decision
+        self._states[name] = state
 
 
-def _stopped(name: str, graph: Graph, decisions: Mapping[str, Decision]) -> Decision | None:
-    """A step that cannot run: its own problem, or that of a step it needs."""
-    if name in graph.blocked:
-        problem = next(p for p in graph.problems if p.step == name and p.severity == "error")
-        return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, problem.message),))
-    for parent in graph.parents[name]:
-        if parent in decisions and decisions[parent].action is Action.SKIP:
-            return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, f"needs step {parent}"),))
-    return None
+def _never(kind: ReasonKind, text: str) -> Decision:
+    return Decision(Action.SKIP, (Reason(kind, text),))
 
 
-def _runs(decisions: Mapping[str, Decision], name: str) -> bool:
-    return name in decisions and decisions[name].action in {Action.RUN, Action.MAY_RUN}
-
-
-def _softened(decision: Decision, step: Step, graph: Graph, unsettled: frozenset[str], inputs: Outputs) -> Decision:
+def _softened(  # noqa: PLR0913 - what one decision rests on, all needed
+    decision: Decision,
+    step: Step,
+    graph: Graph,
+    unsettled: frozenset[str],
+    producers: Mapping[str, str],
+    inputs: Outputs,
+) -> Decision:
     """What rests on a step that runs first is only a guess: a restore, and a run for want of that step's output."""
-    sources = graph.sources[step.name]
-    variables = [variable for variable, source in sources.items() if source in unsettled]
+    variables = [variable for variable, source in producers.items() if source in unsettled]
     if decision.action is Action.RESTORE:
-        behind = sorted(unsettled.difference(sources.values()))
+        behind = sorted(unsettled.difference(producers.values()))
         doubts = variables + [parent for parent in behind if _matters(parent, step, graph, decision)]
     elif decision.action is Action.RUN and _only_inputs(decision, frozenset(variables) - inputs.keys()):
         doubts = variables

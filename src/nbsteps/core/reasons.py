@@ -37,7 +37,12 @@ class ReasonKind(StrEnum):
     RESULT_MISSING = "result missing"
     OTHER_RUN = "other run"
     FAILED_LAST_TIME = "failed last time"
+    ITEMS = "items"
     UPSTREAM = "upstream"
+    CONDITION = "condition"
+    DEPENDS = "depends"
+    APPROVAL = "approval"
+    SKIPPED = "skipped"
     BLOCKED = "blocked"
 
 
@@ -69,7 +74,12 @@ TEXTS: Final = MappingProxyType(
         ReasonKind.RESULT_MISSING: "result missing",
         ReasonKind.OTHER_RUN: "result of another run",
         ReasonKind.FAILED_LAST_TIME: "failed last time",
+        ReasonKind.ITEMS: "{name} items",
         ReasonKind.UPSTREAM: "{name} may change",
+        ReasonKind.CONDITION: "its condition is not known yet",
+        ReasonKind.DEPENDS: "depends on step {name}",
+        ReasonKind.APPROVAL: "waits for approval",
+        ReasonKind.SKIPPED: "{name}",
         ReasonKind.BLOCKED: "{name}",
     }
 )

@@ -132,6 +132,32 @@ def ruling(graph: Graph, step: str, states: States, chosen: Collection[str] = ()
     return found
 
 
+def why(graph: Graph, step: str, states: States, chosen: Collection[str] = ()) -> str:
+    """What decided, in words, for a ruling that keeps a step from running."""
+    found = branch(graph, step, states, chosen)
+    options = graph.steps[step].options
+    if found is not Ruling.RUN:
+        members = graph.groups[options.branch]
+        above = members[: members.index(step)]
+        if found is Ruling.UPSTREAM_FAILED:
+            return _said(next(name for name in above if states.get(name) is _S.UPSTREAM_FAILED), states)
+        taken = next(name for name in above if states.get(name, _S.PENDING) is not _S.SKIPPED or name in chosen)
+        return f"step {taken} of branch {options.branch} was taken"
+    if catch(graph, step, states) is Ruling.SKIP:
+        return f"step {options.catch} did not fail"
+    bad = [name for name in graph.parents[step] if states.get(name) in FAILURES | {_S.UPSTREAM_FAILED}]
+    if bad and verdict(options.trigger, parent_states(graph, step, states)) is Ruling.UPSTREAM_FAILED:
+        return _said(bad[0], states)
+    skipped = [name for name in graph.parents[step] if states.get(name) is _S.SKIPPED]
+    if options.trigger is Trigger.ALL_SUCCESS and skipped:
+        return _said(skipped[0], states)
+    return f"trigger {options.trigger}: {', '.join(_said(name, states) for name in graph.parents[step])}"
+
+
+def _said(name: str, states: States) -> str:
+    return f"step {name} {states.get(name, _S.PENDING)}"
+
+
 def branch(graph: Graph, step: str, states: States, chosen: Collection[str] = ()) -> Ruling:
     """What the group of a step says: ``RUN`` means that it is this step's turn to try its own condition."""
     group = graph.steps[step].options.branch

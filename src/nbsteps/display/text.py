@@ -59,7 +59,7 @@ def plan_lines(plan: Plan, graph: Graph) -> str:
 def _forecast(plan: Plan) -> str:
     actions = Counter(decision.action for decision in plan.decisions.values())
     saying = f"{actions[Action.RUN]} of {count(len(plan.decisions), 'step')} would run"
-    others = ((Action.MAY_RUN, "may run"), (Action.RESTORE, "would be restored"), (Action.SKIP, "cannot run"))
+    others = ((Action.MAY_RUN, "may run"), (Action.RESTORE, "would be restored"), (Action.SKIP, "would not run"))
     return ", ".join([saying, *(f"{actions[action]} {words}" for action, words in others if actions[action])])
 
 
@@ -143,7 +143,7 @@ _WOULD: Final = {
     Action.MAY_RUN: "may run",
     Action.RESTORE: "would be restored",
     Action.CONTEXT: "would be executed",
-    Action.SKIP: "cannot run",
+    Action.SKIP: "would not run",
 }
 
 
