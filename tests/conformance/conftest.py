@@ -19,12 +19,15 @@ def ground(tmp_path):
     return Ground(tmp_path)
 
 
+KINDS = (("wrong hit", "wrong hits"), ("false miss", "false misses"))
+
+
 def pytest_terminal_summary(terminalreporter):
     """How often the cache was wrong, and how often it missed what it could have had."""
     verdicts = [tuple(each) for report in _reports(terminalreporter) for each in _verdicts(report)]
     if not verdicts:
         return
-    counts = ", ".join(f"{sum(kind == each for each, _ in verdicts)} {kind}s" for kind in ("wrong hit", "false miss"))
+    counts = ", ".join(f"{sum(kind == each for each, _ in verdicts)} {kinds}" for kind, kinds in KINDS)
     terminalreporter.section("conformance")
     terminalreporter.line(f"{len(verdicts)} probes executed: {counts}")
     for kind, text in sorted(verdicts):

@@ -233,6 +233,7 @@ def in_shell(shell: Shell, probe: Probe, ground: Ground) -> Trial:
         first, again, second = _play(shell, probe, ground, store)
     finally:
         shell.renew()
+        store.ledger._substance, store.ledger._journal.unfolded = False, 0  # nobody will ask for this history
         store.close()
     if probe.live:
         empty = _play(shell, probe, Ground(_fresh_folder(ground)), MemoryStore(), clear=True)[-1]
@@ -270,38 +271,45 @@ def _fresh_folder(ground: Ground) -> Path:
 
 
 def in_processes(probe: Probe, ground: Ground) -> Trial:
-    """Play each version of a probe in a process of its own."""
+    """Play A, and A again, in one process, then B and B on an empty store in another."""
     path = ground.prepare(probe, "A")
-    first, again = (_driven(probe, "A", path, ground.store("store")) for _ in range(2))
-    path = ground.prepare(probe, "B")
-    second = _driven(probe, "B", path, ground.store("store"))
-    return Trial(first, second, _driven(probe, "B", path, ground.store("empty")), again)
+    first, again = _driven(probe, "A", path, ground.store("store"))
+    second, empty = _driven(probe, "B", ground.prepare(probe, "B"), ground.store("store"))
+    return Trial(first, second, empty, again)
 
 
-def _driven(probe: Probe, version: str, path: Path, store: str) -> Played:
+def _driven(probe: Probe, version: str, path: Path, store: str) -> list[Played]:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **probe.environment_of(version), "NBSTEPS_STORE": store}
     command = [sys.executable, "-m", "tests.conformance.playing", probe.name, version, path.name]
     done = subprocess.run(
         command, cwd=path.parent, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr
-    return Played(**json.loads(done.stdout.splitlines()[-1]))
+    return [Played(**each) for each in json.loads(done.stdout.splitlines()[-1])]
 
 
 def _drive(name: str, version: str, notebook: str) -> None:
-    """Play one version in this process and print what became of it."""
+    """Play one version in this process, twice, and print what became of it: A on one store, B on an empty one then."""
     from nbsteps.store.store import DuckStore
+    from nbsteps.testing import MemoryStore
     from tests.conformance.collection import PROBES
 
     probe = next(each for each in PROBES if each.name == name)
     sys.path[:] = ["", *(each for each in sys.path if each not in {"", str(Path.cwd())})]
     shell = Shell()
     store = DuckStore(Path(os.environ["NBSTEPS_STORE"]))
-    shell.open(Path.cwd() / notebook, store)
-    played = shell.execute(probe.cells if version == "A" else probe.changed_cells, probe.step_of(version))
+    path = Path.cwd() / notebook
+    cells = probe.cells if version == "A" else probe.changed_cells
+    played = []
+    for each in (store, store if version == "A" else MemoryStore()):
+        shell.open(path, each)
+        with contextlib.chdir(path.parent):
+            played.append(asdict(shell.execute(cells, probe.step_of(version))))
+        if version == "B":
+            _restore_files(probe, path)
     shell.close()
     store.close()
-    sys.stdout.write(json.dumps(asdict(played)) + "\n")
+    sys.stdout.write(json.dumps(played) + "\n")
 
 
 def in_kernels(probe: Probe, ground: Ground) -> Trial:
@@ -315,7 +323,7 @@ def in_kernels(probe: Probe, ground: Ground) -> Trial:
     path = ground.prepare(probe, "B")
     with _Kernel(probe, "B", path, ground.store("store")) as kernel:
         second = kernel.play(probe.changed_cells)
-    with _Kernel(probe, "B", path, ground.store("empty")) as kernel:
+        kernel.live.run(f"%pipeline clear\n%cd -q {path.parent}")
         return Trial(first, second, kernel.play(probe.changed_cells))
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 NOTHING: Mapping[str, str] = {}
 Expect = Literal["rerun", "restore", "error"]
-Level = Literal["shell", "process"]
+Level = Literal["shell", "process", "kernel"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Probe:
         step: the step that is asked about.
         changed_step: its name in B, if another.
         live: B goes on in the process that executed A.
-        level: ``process`` where a new shell in one process would not show it.
+        level: ``process`` where a new shell in one process would not show it, ``kernel`` where only a kernel does.
         sampled: also executed by real kernels.
         differs: whether B's result must differ from A's, which shows that a rerun is needed.
         excused: why a rerun is right although a restore would do; for false misses that are meant.

@@ -108,9 +108,12 @@ def _announcing(function: Any, note: Callable[..., None], keyword: str, position
         if is_observed():
             told = kwargs.get(keyword, args[position] if len(args) > position else None)
             note(told, *args[position + 1 : position + 2]) if note in _QUERIES_NOTED else note(told)
-        if note in _QUERIES_NOTED:
-            return _as_caller(sys._getframe(1), functools.partial(function, *args, **kwargs))  # noqa: SLF001 - the only way to the caller
-        return function(*args, **kwargs)
+        if note not in _QUERIES_NOTED:
+            return function(*args, **kwargs)
+        caller = sys._getframe(1)  # noqa: SLF001 - the only way to the caller
+        if str(caller.f_globals.get("__name__")).startswith("nbsteps."):
+            return function(*args, **kwargs)
+        return _as_caller(caller, functools.partial(function, *args, **kwargs))
 
     setattr(announcing, _MARK, True)
     return announcing

@@ -10,7 +10,7 @@ from tests.conformance.probe import Probe, step, text, work
 def edited(name, context, body, old, new, **more):
     """A context cell is edited; the body that reads it follows."""
     contexts = (context,) if isinstance(context, str) else context
-    cells = (*map(text, contexts), work(body))
+    cells = (*map(text, contexts), work(body, options=more.pop("options", "")))
     return Probe(f"code/{name}", "rerun", cells, edits={old: new}, **more)
 
 
@@ -193,4 +193,35 @@ HANDED = (
           again=("f.__code__ = g.__code__", work("result = f()")), live=True),
 )  # fmt: skip
 
-PROBES = (*INDIRECT, *HANDED)
+# Names that stand in no code as names: in texts of queries, computed, or put where only Python itself looks.
+UNNAMED = (
+    edited("table of a query", "import duckdb, pandas as pd\nframe = pd.DataFrame({'a': [1]})", "result = duckdb.sql('select a from frame').fetchall()", "[1]", "[2]"),
+    edited("table of a query in a helper", "import duckdb, pandas as pd\nframe = pd.DataFrame({'a': [1]})\ndef f():\n    return duckdb.sql('select a from frame').fetchall()", "result = f()", "[1]", "[2]"),
+    edited("table of a query, local to a helper", "import duckdb, pandas as pd\ndef f():\n    table = pd.DataFrame({'a': [1]})\n    return duckdb.sql('select a from table').fetchall()".replace("table", "tab"), "result = f()", "[1]", "[2]"),
+    edited("table of a polars query", "import polars as pl\nframe = pl.DataFrame({'a': [1]})", "result = pl.sql('select a from frame').collect()", "[1]", "[2]"),
+    edited("table of duckdb's own database", "import duckdb\nduckdb.execute('create or replace table t as select 1 as a');", "result = duckdb.sql('from t').fetchall()", "select 1", "select 2", uncacheable="a database in memory has no digest"),
+    edited("connection with a table", "import duckdb\ncon = duckdb.connect()\ncon.execute('create table t as select 1 as a');", "result = con.sql('from t').fetchall()", "select 1", "select 2", uncacheable="an open connection has no digest"),
+    edited("format with globals()", "n = 1", "result = '{n}'.format(**globals())", "= 1", "= 2"),
+    edited("% with globals()", "n = 1", "result = '%(n)s' % globals()", "= 1", "= 2"),
+    edited("vars()", "n = 1", "result = vars()['n']", "= 1", "= 2"),
+    edited("locals()", "n = 1", "result = locals()['n']", "= 1", "= 2"),
+    edited("user_ns", "n = 1", "result = get_ipython().user_ns['n']", "= 1", "= 2"),
+    edited("get_ipython().ev", "n = 1", "result = get_ipython().ev('n + 1')", "= 1", "= 2"),
+    edited("globals of a frame", "import inspect\nn = 1", "result = inspect.currentframe().f_globals['n']", "= 1", "= 2"),
+    edited("globals of a function", "n = 1\ndef f():\n    pass", "result = f.__globals__['n']", "= 1", "= 2"),
+    edited("attribute of __main__", "n = 1", "import __main__\nresult = __main__.n", "= 1", "= 2", uncacheable="the module holds everything"),
+    edited("name put together", "n_a = 1", "result = globals()['n_' + 'a']", "= 1", "= 2"),
+    edited("name put together in an f-string", "frame1 = 1\nframe2 = 5", "result = [globals()[f'frame{i}'] for i in (1, 2)]", "= 5", "= 6"),
+    edited("name put together in eval", "n_a = 1", "result = eval('n_' + 'a')", "= 1", "= 2"),
+    edited("name put together in a helper", "n_a = 1\ndef f(x):\n    return eval(f'n_{x}')", "result = f('a')", "= 1", "= 2"),
+    edited("name put into builtins", "import builtins\nbuiltins.probe_name = 1", "result = probe_name", "= 1", "= 2"),
+    edited("magic of the notebook", "from IPython.core.magic import register_line_magic\n@register_line_magic\ndef probe_line(line):\n    return 1", "result = %probe_line", "return 1", "return 2"),
+    edited("cell magic of the notebook", "from IPython.core.magic import register_cell_magic\n@register_cell_magic\ndef probe_cell(line, cell):\n    get_ipython().user_ns['result'] = 1", "%%probe_cell\nx", "= 1", "= 2", options="--out result"),
+    edited("class of a pickle", "import pickle\nclass C:\n    def f(self):\n        return 1\nblob = pickle.dumps(C())", "result = pickle.loads(blob).f()", "return 1", "return 2"),
+    edited("helper of joblib", "from joblib import Parallel, delayed\ndef g(x):\n    return x + 1\ndef f(x):\n    return g(x)", "result = Parallel(n_jobs=1)(delayed(f)(x) for x in [1])", "x + 1", "x + 2"),
+    edited("type hints", "class C:\n    x: int = 1", "import typing\nresult = str(typing.get_type_hints(C))", "x: int", "x: float"),
+    edited("__missing__ of a dict", "class D(dict):\n    def __missing__(self, key):\n        return 1\nd = D()", "result = d['x']", "return 1", "return 2"),
+    edited("name of a function", "def f():\n    pass\ng = f", "result = g.__name__", "def f():\n    pass\ng = f", "def h():\n    pass\ng = h"),
+)  # fmt: skip
+
+PROBES = (*INDIRECT, *UNNAMED, *HANDED)

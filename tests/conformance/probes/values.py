@@ -157,7 +157,9 @@ ALIKE = (
 def _constant(name, imports, old, new, expect):
     cells = (f"{imports}value = {old}", work("result = [value]"))
     changed = (f"{imports}value = {new}", work("result = [value]"))
-    return Probe(f"values/{name}", expect, cells, again=changed, differs=expect == "rerun")
+    return Probe(
+        f"values/{name}", expect, cells, again=changed, differs=expect == "rerun", sampled=name in {"dtype", "a view"}
+    )
 
 
 def _input(name, imports, old, new, expect):
@@ -166,7 +168,7 @@ def _input(name, imports, old, new, expect):
         (imports or "# nothing to import", step("value", f"value = {v}"), work("result = [value]", "value"))
         for v in (old, new)
     ]
-    return Probe(f"inputs/{name}", expect, made[0], again=made[1], differs=probe.differs)
+    return Probe(f"inputs/{name}", expect, made[0], again=made[1], differs=probe.differs, sampled=probe.sampled)
 
 
 PROBES = tuple(
