@@ -138,6 +138,10 @@ class Index:
             if entry.reusable:
                 self._by_key[entry.key].remove(entry)
 
+    def is_cleared(self, identifier: str) -> bool:
+        """Whether a result is forgotten, as far as journals tell."""
+        return identifier in self._cleared
+
     def set_last(self, notebook: str, step: str, state: str, identifier: str | None) -> None:
         """Note a step's last outcome; without an identifier its last result stays."""
         self.version += 1

@@ -211,7 +211,7 @@ class Ledger:
             found = self.index.items(keys)
             missing = [key for key in keys if key not in found]
             if missing and self.index.home_items:
-                found |= self._look(lambda c, **_: reading.load_items(c, missing)) or {}
+                found |= self._look(lambda c, **_: reading.load_items(c, self.index, missing)) or {}
             return found
 
     def approvals(self, notebook: str, step: str) -> tuple[Approval, ...]:

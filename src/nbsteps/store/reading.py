@@ -27,9 +27,10 @@ SELECT count(*) FILTER (item = ''), count(*) FILTER (item <> ''), (SELECT count(
 _STEPS: Final = "item = ''"
 _KEPT: Final = "id NOT IN (SELECT id FROM log.cleared)"
 _ITEMS: Final = """
-SELECT r.key, r.record, r.parts, coalesce(s.parts, '')
+SELECT r.id, r.key, r.record, r.parts, coalesce(s.parts, '')
 FROM log.results r LEFT JOIN log.shared_parts s ON s.id = r.shared
-WHERE r.key IN (SELECT unnest($1::VARCHAR[])) AND r.item <> '' AND r.reusable AND r.id NOT IN (SELECT id FROM log.cleared)
+WHERE r.key IN (SELECT unnest($1::VARCHAR[])) AND r.item <> '' AND r.reusable
+    AND r.id NOT IN (SELECT id FROM log.cleared)
 ORDER BY r.seq DESC, r.id DESC
 """
 
@@ -78,11 +79,14 @@ def load_key(connection: duckdb.DuckDBPyConnection, index: Index, key: str) -> N
     index.keys.add(key)
 
 
-def load_items(connection: duckdb.DuckDBPyConnection, keys: Collection[str]) -> dict[str, tuple[Result, ...]]:
+def load_items(
+    connection: duckdb.DuckDBPyConnection, index: Index, keys: Collection[str]
+) -> dict[str, tuple[Result, ...]]:
     """Results of items, by key, newest first."""
     found: dict[str, tuple[Result, ...]] = {}
-    for key, record, own, shared in _query(connection, _ITEMS, [list(keys)]):
-        found[key] = (*found.get(key, ()), decode_result(loads(record), own, shared))
+    for identifier, key, record, own, shared in _query(connection, _ITEMS, [list(keys)]):
+        if not index.is_cleared(identifier):
+            found[key] = (*found.get(key, ()), decode_result(loads(record), own, shared))
     return found
 
 
