@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import getpass
-import os
-import platform
 import time
 import warnings
 from collections.abc import Callable
@@ -18,10 +15,11 @@ from nbsteps.core.errors import DocumentError
 from nbsteps.core.model import Cell
 from nbsteps.core.source import split_cell
 from nbsteps.core.states import RunState
-from nbsteps.engine.services import Host, Services, new_id
+from nbsteps.engine.services import Services, new_id
 from nbsteps.engine.session import Session
 from nbsteps.notebook.document import find_notebook, read_notebook, started_by_papermill
 from nbsteps.notebook.evaluator import ShellEvaluator
+from nbsteps.notebook.machine import SystemClock, notebook_name, this_host
 from nbsteps.store.store import DuckStore, tell, warn
 
 if TYPE_CHECKING:
@@ -29,44 +27,6 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbsteps.notebook.toolbar import Toolbar
-
-
-class SystemClock:
-    """The machine's time."""
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds from an arbitrary start."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
-
-
-def this_host() -> Host:
-    """The process that this is; ``user`` is the login name."""
-    return Host(platform.node(), os.getpid(), _user(), _peak_rss)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""
-
-
-def _peak_rss() -> int | None:
-    """Largest resident size of this process so far, bytes."""
-    try:
-        import resource  # noqa: PLC0415 - not on Windows
-    except ImportError:
-        return None
-    kilo = 1 if platform.system() == "Darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilo
 
 
 class Kernel:
@@ -247,12 +207,3 @@ def _says_something(cell: Cell) -> bool:
     """Whether a context cell makes or changes anything; lone ``%pipeline`` lines and bare expressions do not."""
     understood, _problems = understand(cell, 0)
     return isinstance(understood, Context) and bool(understood.shapes)
-
-
-def notebook_name(path: Path | None, root: Path | None) -> str:
-    """What the history calls a notebook: its path in the project, else the whole path, else ``""``."""
-    if path is None:
-        return ""
-    if root is not None and path.is_relative_to(root):
-        return path.relative_to(root).as_posix()
-    return path.as_posix()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nbsteps.config import store_folder
 from nbsteps.core.errors import DocumentError, ProblemsError, UsageError
@@ -68,11 +70,31 @@ def run(request: Request) -> dict[str, Any]:
     output = output_path(request)
     kernel_name = request.kernel or document.kernel_name or "python3"
     with early_kernel(document.path, kernel_name) as kernel:
-        from nbsteps.notebook.papermill import Wishes, execute  # noqa: PLC0415 - slow, meanwhile the kernel starts
+        with _local_files_only(own_process=request.trigger == "cli"):
+            from nbsteps.notebook.papermill import Wishes, execute  # noqa: PLC0415 - slow, meanwhile the kernel starts
 
         wishes = Wishes(request.steps, request.force, request.trigger, request.params, request.tell, kernel=kernel)
         execute(document, output, wishes, kernel_name)
     return _concluded(wishes.report, document, output)
+
+
+_REMOTE: Final = ("adlfs", "azure", "boto3", "gcsfs", "github", "pyarrow")
+"""What papermill loads for notebooks that lie in clouds, where it is installed."""
+
+
+@contextmanager
+def _local_files_only(*, own_process: bool) -> Iterator[None]:
+    """Let papermill be loaded without its optional ways into clouds: they take longer than the rest of it.
+
+    Only in a process of our own, since papermill does without them from then on.
+    """
+    absent = [name for name in _REMOTE if name not in sys.modules] if own_process else []
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None says that there is no such module
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 def _concluded(report: dict[str, Any], document: Document, output: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from jupyter_core.utils import ensure_async
+from jupyter_core.utils import ensure_async, run_sync
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
@@ -26,6 +26,7 @@ from nbsteps.core.graph import Graph
 from nbsteps.core.model import Cell
 from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.notebook import gate
+from nbsteps.notebook.plain_run import PlainRun, is_plain
 from nbsteps.notebook.remote import EarlyKernel, KernelError, ask, last_words
 from nbsteps.notebook.wire import STATE_KEY, cells_as_rows
 from nbsteps.report import EXIT_CODES, crashed_report
@@ -74,6 +75,7 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
         """Say what is to be run."""
         self._path, self._cells, self._graph, self._wishes = path, cells, graph, wishes
         self._gate = gate.Gate(graph, wishes.steps)
+        self._plain = PlainRun(path, graph) if is_plain(graph, cells) else None
         self._run_id = ""
         self._interrupted = False
         self._failed_contexts: list[dict[str, str]] = []
@@ -99,8 +101,7 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
         """Execute every cell whose turn it is; called by papermill once the kernel is up."""
         self._begin()
         try:
-            for index, cell in enumerate(self.nb.cells):
-                self._take(cell, index)
+            run_sync(self._take_all)()
             self._end()
         except (DeadKernelError, KernelError):
             self._died()
@@ -129,6 +130,9 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
 
     def _begin(self) -> None:
         wishes = self._wishes
+        if self._plain is not None:
+            self._begun(self._plain.begin(wishes.trigger, wishes.parameters))
+            return
         request = {
             "path": str(self._path),
             "cells": cells_as_rows(self._cells.values()),
@@ -137,7 +141,9 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             "steps": list(wishes.steps),
             "parameters": _plain(wishes.parameters),
         }
-        answer = ask(self.kc, "begin", request)
+        self._begun(ask(self.kc, "begin", request))
+
+    def _begun(self, answer: dict[str, Any]) -> None:
         self._run_id = answer["run_id"]
         self._warn(answer)
 
@@ -147,7 +153,10 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             state = RunState.CANCELLED
         elif self._failed_contexts:
             state = RunState.FAILED
-        report = ask(self.kc, "end", {"state": None if state is None else str(state)})
+        if self._plain is None:
+            report = ask(self.kc, "end", {"state": None if state is None else str(state)})
+        else:
+            report = self._plain.end(state)
         self._warn(report)
         report["problems"] = [*report["problems"], *self._failed_contexts, *self._warnings]
         self._conclude(report)
@@ -172,21 +181,28 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
                 known = cell.metadata.get(STATE_KEY)
                 rows[understood.name] = known or self._mark(cell, understood, StepState.CANCELLED, DIED)
         steps = [rows[name] for name in self._graph.steps if name in rows]
+        if self._plain is not None:
+            self._plain.end(RunState.CRASHED)
         words = last_words(self.log_file)
         report = crashed_report(self._run_id, self._path.name, steps, self._started, words)
         if self._interrupted:
             report["exit_code"] = EXIT_CODES[RunState.CANCELLED]
         self._conclude(report)
 
-    def _take(self, cell: Any, index: int) -> None:
+    async def _take_all(self) -> None:
+        """All cells on one event loop: starting one for each costs a quarter of what a trivial cell does."""
+        for index, cell in enumerate(self.nb.cells):
+            await self._take(cell, index)
+
+    async def _take(self, cell: Any, index: int) -> None:
         self.nb_man.cell_start(cell, index)
         try:
             if cell.cell_type == "code":
-                self._take_code(cell, index)
+                await self._take_code(cell, index)
         finally:
             self.nb_man.cell_complete(cell, cell_index=index)
 
-    def _take_code(self, cell: Any, index: int) -> None:
+    async def _take_code(self, cell: Any, index: int) -> None:
         understood, _problems = understand(self._cells[index], index)
         if self._interrupted:
             self._mark(cell, understood, StepState.CANCELLED, INTERRUPTED)
@@ -198,7 +214,7 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
         started = time.monotonic()
         failed = False
         try:
-            self.execute_cell(cell, index)
+            await self.async_execute_cell(cell, index)
         except CellExecutionError as error:
             failed = True
             self.nb_man.cell_exception(cell, cell_index=index, exception=error)

@@ -21,6 +21,7 @@ from nbsteps.notebook.interrupts import Interrupts, interrupts
 _CALL = "__import__('nbsteps.notebook.headless', fromlist=['call']).call({name!r}, {request!r})"
 _START_SECONDS = 60.0
 _ALIVE_SECONDS = 1.0
+_POLL_SECONDS = 0.01
 _LAST_BYTES = 4000
 _CHATTER = ("[IPKernelApp] WARNING |", "KeyboardInterrupt caught in kernel")
 
@@ -164,7 +165,18 @@ def early_kernel(path: Path, kernel_name: str) -> Iterator[EarlyKernel]:
             raise
         finally:
             with taken.given_to(lambda: None):
-                _now(manager.shutdown_kernel(now=kernel.at_once))
+                _shut_down(manager, at_once=kernel.at_once)
+
+
+def _shut_down(manager: Any, *, at_once: bool) -> None:
+    """End a kernel: kill it, or ask it to go and look for its end more often than the manager would by itself."""
+    if at_once:
+        _now(manager.shutdown_kernel(now=True))
+        return
+    manager.shutting_down = True
+    _now(manager.request_shutdown())
+    _now(manager.finish_shutdown(pollinterval=_POLL_SECONDS))
+    _now(manager.cleanup_resources())
 
 
 @contextmanager

@@ -1,0 +1,58 @@
+"""This machine and process, and what the history calls a notebook that lies on it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import time
+from pathlib import Path
+
+from nbsteps.engine.services import Host
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+def this_host() -> Host:
+    """The process that this is; ``user`` is the login name."""
+    return Host(platform.node(), os.getpid(), _user(), _peak_rss)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+
+
+def _peak_rss() -> int | None:
+    """Largest resident size of this process so far, bytes."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return None
+    kilo = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilo
+
+
+def notebook_name(path: Path | None, root: Path | None) -> str:
+    """What the history calls a notebook: its path in the project, else the whole path, else ``""``."""
+    if path is None:
+        return ""
+    if root is not None and path.is_relative_to(root):
+        return path.relative_to(root).as_posix()
+    return path.as_posix()
