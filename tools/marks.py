@@ -1,8 +1,9 @@
-"""Writes what the widget's script draws states with, from the words and marks that every other view uses."""
+"""Writes what the pages' scripts draw states with, from the words and marks that every other view uses."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,23 @@ from xml.etree import ElementTree as ET
 from nbsteps.display.marks import mark
 from nbsteps.display.standing import WORDS
 
-TARGET = Path(__file__).parent.parent / "frontend" / "src" / "marks.json"
+ROOT = Path(__file__).parent.parent
+TARGET = ROOT / "frontend" / "src" / "marks.json"
+EXTENSION = ROOT / "labextension" / "static" / "remoteEntry.js"
+_REGION = re.compile(r"(?<=  const MARKS = ).*(?=;\n  // End of what is generated\.)")
 
 
 def main() -> int:
-    """Write the file."""
+    """Write the files."""
     TARGET.write_text(rendered(), encoding="utf-8")
+    EXTENSION.write_text(in_extension(EXTENSION.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
+
+
+def in_extension(script: str) -> str:
+    """The extension's script with the marks as they are now."""
+    packed = json.dumps(json.loads(rendered()), separators=(",", ":"))
+    return _REGION.sub(lambda _found: packed, script)
 
 
 def rendered() -> str:

@@ -162,12 +162,23 @@ def timeline(  # noqa: PLR0913 - the tables that it is made of, by keyword
     last = _last_moment(run, (*rows.values(), *_flat(tried)), origin, now)
     order = tuple(dict.fromkeys((*(parents or ()), *rows)))
     work = {name: _work(rows.get(name, {}), tried.get(name, ()), waits.get(name, ()), origin, last) for name in order}
-    queued = {name: _queued(name, work, parents) for name in order}
+    return _arranged(run, rows, work, parents, origin, last)
+
+
+def _arranged(  # noqa: PLR0913 - the parts of timeline()
+    run: Row,
+    rows: Mapping[str, Row],
+    work: Mapping[str, Sequence[Bar]],
+    parents: Mapping[str, Sequence[str]] | None,
+    origin: float,
+    last: float,
+) -> Timeline:
+    queued = {name: _queued(name, work, parents) for name in work}
     spans = {name: _span(bars) for name, bars in work.items() if bars}
     path = critical_path(spans, parents)
     lanes = tuple(
-        _lane(name, rows.get(name, {}), (*queued[name], *work[name]), on_path=name in path, grain=last * _FINEST)
-        for name in order
+        _lane(name, rows.get(name, {}), (*queued[name], *bars), on_path=name in path, grain=last * _FINEST)
+        for name, bars in work.items()
     )
     return Timeline(
         run_id=text(run, "run_id"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbsteps.notebook.kernel import Kernel
+from nbsteps.notebook.lab import Lab
 from nbsteps.notebook.magics import NbstepsMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _ATTRIBUTE = "_nbsteps_kernel"
+_LAB = "_nbsteps_lab"
 
 
 def connect(shell: InteractiveShell | Any) -> Kernel:
@@ -20,6 +22,8 @@ def connect(shell: InteractiveShell | Any) -> Kernel:
         found = Kernel(shell)
         shell.register_magics(NbstepsMagics(shell, found))
         setattr(shell, _ATTRIBUTE, found)
+        lab = Lab(found)
+        setattr(shell, _LAB, lab if lab.register() else None)
     return found
 
 
@@ -40,5 +44,8 @@ def disconnect(shell: InteractiveShell | Any) -> None:
     """Undo :func:`connect`, as far as IPython can: magics stay registered until the shell ends."""
     found = connected(shell)
     if found is not None:
+        lab: Lab | None = getattr(shell, _LAB, None)
+        if lab is not None:
+            lab.detach()
         found.detach()
         delattr(shell, _ATTRIBUTE)
