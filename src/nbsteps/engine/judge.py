@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nbsteps.core.decide import Facts
 from nbsteps.core.graph import Graph
 from nbsteps.core.key import key_lines, make_key
 from nbsteps.core.model import Artifact, Part, PartKind, Result, Step
+from nbsteps.core.names import analyse
 from nbsteps.engine.bindings import Bindings, Bound, is_volatile
 from nbsteps.engine.services import Services
 from nbsteps.identity import code, environment, files, settings
@@ -75,8 +76,8 @@ class Judge:
             return {}
         return last.result.outputs
 
-    def identify(self, step: Step, inputs: Mapping[str, Bound]) -> Identity:
-        """The step's key under the given content of its inputs."""
+    def identify(self, step: Step, inputs: Mapping[str, Bound], given: tuple[Part, ...] = ()) -> Identity:
+        """The step's key under the given content of its inputs, and of what the engine binds for it."""
         static = self._static(step)
         bound = dict(inputs)
         uncacheable = list(static.uncacheable)
@@ -86,8 +87,15 @@ class Judge:
         own = tuple(
             [Part(PartKind.VALUE, name, value.digest, _shown(value), "input") for name, value in bound.items()]
         ) + self._packages(bound)
+        own += given
         uncacheable += [f"{name}: has no content digest" for name, value in bound.items() if is_volatile(value.digest)]
         return Identity(make_key(own, static.lines), static.digest, static.parts + own, bound, tuple(uncacheable))
+
+    def common(self, step: Step, inputs: Mapping[str, Bound]) -> Identity:
+        """What the items of a map share: the step without what it runs over, unless its code reads that itself."""
+        over = {source.items for source in step.options.map} - analyse(step.body).reads
+        shared = replace(step, name=f"{step.name}[]", reads=step.reads - over)
+        return self.identify(shared, {name: bound for name, bound in inputs.items() if name not in over})
 
     def _packages(self, inputs: Mapping[str, Bound]) -> tuple[Part, ...]:
         """Parts for the distributions that the inputs' types come from: their methods are code that runs, too."""
@@ -122,7 +130,7 @@ class Judge:
             options=step.options,
             parts=identity.parts,
             candidates=candidates,
-            changed=self._changed(candidates),
+            changed=self.changed(candidates),
             uncacheable=identity.uncacheable,
             forced=forced,
             last_state=None if last is None else last.state,
@@ -148,7 +156,8 @@ class Judge:
             if part.kind is PartKind.VALUE and before.get(part.name, part.digest) != part.digest
         )
 
-    def _changed(self, candidates: tuple[Result, ...]) -> dict[int, tuple[str, ...]]:
+    def changed(self, candidates: tuple[Result, ...]) -> dict[int, tuple[str, ...]]:
+        """By a candidate's position: what it observed that is no longer the same."""
         found = dict[int, tuple[str, ...]]()
         for position, result in enumerate(candidates):
             if result.observed:
