@@ -27,6 +27,7 @@ class NotebookCells:
         self._executed: dict[str, _Seen] = {}
         self._merged: tuple[Cell, ...] = ()
         self._sources: frozenset[str] = frozenset()
+        self._ids: dict[str, str] = {}
         self._stale = False
 
     def saved(self, cells: tuple[Cell, ...], at: float) -> None:
@@ -40,7 +41,8 @@ class NotebookCells:
         before = self._executed.get(key)
         self._executed[key] = _Seen(cell, at)
         if before is None or before.cell.source != cell.source or before.at < self._saved_at:
-            self._stale = self._stale or bool(cell.id) or cell.source not in self._sources
+            known = self._ids.get(cell.id) == cell.source if cell.id else cell.source in self._sources
+            self._stale = self._stale or not known
 
     def merged(self) -> tuple[Cell, ...]:
         """All code cells in document order; those that the document does not have come last.
@@ -53,6 +55,7 @@ class NotebookCells:
             if found != self._merged:
                 self._merged = found
                 self._sources = frozenset(cell.source for cell in found)
+                self._ids = {cell.id: cell.source for cell in found if cell.id}
         return self._merged
 
     def _merge(self) -> Iterable[Cell]:
