@@ -70,6 +70,9 @@ class Store(Listener, Protocol):
     def approvals(self, notebook: str, step: str = "") -> tuple[Approval, ...]:
         """Requests of a notebook, or of one step, newest first, with what other processes decided a moment ago."""
 
+    def durations(self, notebook: str, step: str) -> tuple[float, ...]:
+        """Seconds that the latest successes of a step took, newest first, fifty at most."""
+
     def put(self, value: object, digest: str) -> Artifact:
         """Store a value under its content digest, once.
 

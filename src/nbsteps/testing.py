@@ -87,6 +87,11 @@ class MemoryStore:
         found.reverse()
         return tuple(sorted(found, key=lambda each: -each.request.requested_at))
 
+    def durations(self, notebook: str, step: str) -> tuple[float, ...]:
+        """Seconds that a step's successes took, newest first."""
+        every = (event for event in reversed(self.events) if isinstance(event, StepSucceeded))
+        return tuple(e.result.duration for e in every if (e.result.notebook, e.step) == (notebook, step))
+
     @contextmanager
     def flight(self, key: str) -> Iterator[None]:
         """No other process exists, so the key is free."""

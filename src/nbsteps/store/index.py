@@ -74,6 +74,7 @@ class Index:
         home_items: whether the home has results of items.
         home_requests: whether the home has requests for approval.
         asked: notebooks whose requests in the home are here.
+        timed: notebook and step whose latest results are here.
     """
 
     def __init__(self) -> None:
@@ -87,6 +88,7 @@ class Index:
         self.artifacts: dict[str, Artifact] = {}
         self.home_items = self.home_requests = False
         self.asked: set[str] = set()
+        self.timed: set[tuple[str, str]] = set()
         self._items: dict[str, list[tuple[str, Result]]] = {}
         self._requests: dict[str, Request] = {}
         self._verdicts: dict[str, Verdict] = {}
@@ -234,6 +236,12 @@ class Index:
     def of_step(self, notebook: str, step: str) -> list[str]:
         """Identifiers of a step's results."""
         return list(self._by_step.get((notebook, step), ()))
+
+    def durations(self, notebook: str, step: str, number: int) -> tuple[float, ...]:
+        """Seconds that the latest successes of a step took, newest first; results kept by decision are none."""
+        entries = [self._entries[identifier] for identifier in self.of_step(notebook, step)]
+        entries.sort(key=lambda each: -each.order)
+        return tuple(each.result.duration for each in entries[:number] if not each.result.accepted_by)
 
     def find(self, key: str) -> tuple[Result, ...]:
         """Results under a key, newest first."""

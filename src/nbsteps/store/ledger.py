@@ -47,6 +47,8 @@ _JOURNALS: Final = 16
 """Journals from which whoever closes folds them, also where it has no result of its own: each costs a reader a file."""
 _AGAIN: Final = 60.0
 _SHORT: Final = 0.01
+LATEST: Final = 50
+"""Successes of a step that say how long it usually takes."""
 ITEMS: Final = 5000
 """Results of items from which they are folded while their map goes on: until then they are kept in memory, too."""
 _SUBSTANCE: Final = frozenset({StepSucceeded, ItemsSucceeded, Accepted, Cleared})
@@ -221,6 +223,14 @@ class Ledger:
             if self.index.home_requests and notebook not in self.index.asked:
                 self._look(lambda c, **_: reading.load_requests(c, self.index, notebook))
             return self.index.approvals(notebook, step)
+
+    def durations(self, notebook: str, step: str) -> tuple[float, ...]:
+        """Seconds that the latest successes of a step took, newest first."""
+        with self.lock:
+            self.refresh()
+            if not (self.index.complete or (notebook, step) in self.index.timed):
+                self._look(lambda c, **_: reading.load_latest(c, self.index, notebook, step, LATEST))
+            return self.index.durations(notebook, step, LATEST)
 
     def _covered(self, key: str) -> bool:
         """Whether all results under a key were read together with their static digest."""

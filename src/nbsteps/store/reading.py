@@ -73,6 +73,14 @@ def load_steps(
     index.steps.update((notebook, step) for step in names)
 
 
+def load_latest(connection: duckdb.DuckDBPyConnection, index: Index, notebook: str, step: str, number: int) -> None:
+    """Read a step's latest results."""
+    query = f"SELECT id FROM log.results WHERE notebook = $1 AND step = $2 AND {_STEPS} ORDER BY seq DESC LIMIT $3"  # noqa: S608 - our own text
+    identifiers = [row[0] for row in _query(connection, query, [notebook, step, number])]
+    _results(connection, index, f"id IN (SELECT unnest($1::VARCHAR[])) AND {_KEPT}", [identifiers])
+    index.timed.add((notebook, step))
+
+
 def load_key(connection: duckdb.DuckDBPyConnection, index: Index, key: str) -> None:
     """Read the results under one key."""
     _results(connection, index, f"key = $1 AND {_STEPS} AND {_KEPT}", [key])

@@ -138,6 +138,10 @@ class DuckStore:
         """Requests of a notebook, or of one step, newest first, with what other processes decided a moment ago."""
         return self.ledger.approvals(notebook, step)
 
+    def durations(self, notebook: str, step: str) -> tuple[float, ...]:
+        """Seconds that the latest successes of a step took, newest first, fifty at most."""
+        return self.ledger.durations(notebook, step)
+
     def flight(self, key: str) -> AbstractContextManager[None]:
         """Hold the key so that one process and thread at a time computes it; look again with :meth:`find` then."""
         return self._flight.hold(key, self._on_wait)
