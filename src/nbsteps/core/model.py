@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -342,7 +343,7 @@ class StepRun:
     request: Request | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunResult:
     """What a caller of ``run`` gets back: the run and what became of each step, in graph order."""
 
@@ -353,3 +354,9 @@ class RunResult:
     def state(self) -> RunState:
         """State of the run as a whole."""
         return self.run.state
+
+    def __repr__(self) -> str:
+        """What a person wants to know of it: state, notebook, and how many steps ended in which state."""
+        counts = Counter(step.state for step in self.steps.values())
+        steps = ", ".join(f"{number} {state}" for state, number in sorted(counts.items())) or "no steps"
+        return f"<RunResult {self.run.run_id} of {self.run.notebook}: {self.state} ({steps})>"
