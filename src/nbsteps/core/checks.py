@@ -108,9 +108,9 @@ class Checks:
     def _inputs(self, wired: Wired) -> Iterator[Problem]:
         """The body reads what ``--in`` leaves out; ``--in`` lists what nobody writes, or what the body never reads."""
         draft, _, reach, sources = wired
-        declared = draft.options.inputs or ()
+        declared = tuple(name for name in draft.options.inputs or () if name not in draft.terms.bound)
         meant = {name: self.meant(name, draft) for name in declared if self.unknown(name)}
-        known = {*declared, *draft.options.mutates, *draft.terms.items, *meant.values()}
+        known = {*(draft.options.inputs or ()), *draft.options.mutates, *draft.terms.items, *meant.values()}
         left_out = tuple(name for name in sources if name not in known)
         for name in left_out:
             via = f" through helper {reach.through[name]}" if name in reach.through else ""
@@ -127,7 +127,7 @@ class Checks:
     def _mutates(self, wired: Wired) -> Iterator[Problem]:
         """``--mutates`` lists what nobody writes, what no step writes, or what the body never touches."""
         draft = wired.draft
-        mutates = draft.options.mutates
+        mutates = tuple(name for name in draft.options.mutates if name not in draft.terms.bound)
         for name in mutates:
             if self._writers.source(name, draft) is not None:
                 if not _mentions(wired, name) and name not in draft.names.writes:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from nbsteps.core.conditions import ELSE, read_condition
 from nbsteps.core.errors import Problem, Severity
+from nbsteps.core.forms import show_field
 from nbsteps.core.model import StepOptions
 from nbsteps.core.option_table import OPTIONS
 from nbsteps.core.options import format_line
@@ -171,7 +172,7 @@ def _shown(options: StepOptions, names: list[str]) -> Iterator[Found]:
         if any(name == source.item for source in options.map):
             message = f"--approve shows {name}, the loop variable of --map: it is asked once, before the items"
             yield Found(message, hint=f"take {{{name}}} out of the text")
-    empty = [field.name for field in options.ask if field.default is None]
+    empty = [field for field in options.ask if field.default is None]
     if empty and options.on_expire is OnExpire.APPROVE:
-        message = f"--on-expire approve: nobody would have filled in {', '.join(empty)}"
-        yield Found(message, hint=f"give a default: --ask {empty[0]}=...")
+        message = f"--on-expire approve: nobody would have filled in {', '.join(field.name for field in empty)}"
+        yield Found(message, hint=f"give a default: --ask {show_field(empty[0])}=...")

@@ -30,9 +30,15 @@ class RuleChecks:
     """The checks over one notebook; only steps that use such options are asked about."""
 
     def __init__(
-        self, drafts: Mapping[str, Draft], writers: Writers, checks: Checks, groups: Mapping[str, tuple[str, ...]]
+        self,
+        drafts: Mapping[str, Draft],
+        special: Mapping[str, Draft],
+        writers: Writers,
+        checks: Checks,
+        groups: Mapping[str, tuple[str, ...]],
     ) -> None:
         self._drafts = drafts
+        self._special = special
         self._writers = writers
         self._checks = checks
         self._groups = groups
@@ -42,7 +48,7 @@ class RuleChecks:
         for group, members in self._groups.items():
             yield from self._order(group, members)
         pools: dict[str, Draft] = {}
-        for draft in self._drafts.values():
+        for draft in self._special.values():
             pool = draft.options.pool
             if pool is not None:
                 first = pools.setdefault(pool.name, draft)
@@ -125,9 +131,11 @@ class RuleChecks:
         draft = ruled.draft
         kinds = {source.item: "the loop variable of --map" for source in draft.options.map}
         kinds |= {field.name: "a field of --ask" for field in draft.options.ask}
+        # Being listed too is a problem of the line alone.
+        listed = {*(draft.options.inputs or ()), *(draft.options.outputs or ()), *draft.options.mutates}
         for name, kind in kinds.items():
             writer = next((other for other in self._writers.by_name.get(name, ()) if other is not draft), None)
-            if writer is not None:
+            if writer is not None and name not in listed:
                 message = f"{name} is {kind}, and step {writer.name} ({writer.cell.label}) writes a variable {name}"
                 hint = f"give it another name here, such as {name}_{'asked' if 'ask' in kind else 'item'}"
                 yield Problem(draft.name, draft.cell.label, message, hint)

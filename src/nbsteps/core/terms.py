@@ -24,12 +24,14 @@ class Terms(NamedTuple):
         items: variables that ``--map`` runs over.
         consults: variables that the decision needs, by ``--when``, ``--map-key`` or the text of ``--approve``.
         steps: steps whose end is asked for by ``--when`` or ``--catch``.
+        shares: whether it shares a branch or a pool with others.
     """
 
     bound: frozenset[str] = _NO_NAMES
     items: tuple[str, ...] = ()
     consults: frozenset[str] = _NO_NAMES
     steps: tuple[str, ...] = ()
+    shares: bool = False
 
 
 NO_TERMS: Final = Terms()
@@ -52,5 +54,9 @@ def terms(options: StepOptions) -> Terms:
         bound.add(ERROR)
         steps = tuple(dict.fromkeys((*steps, options.catch)))
     items = tuple(dict.fromkeys(source.items for source in options.map))
-    found = Terms(frozenset(bound), items, consults.difference(bound, _BUILTINS), steps)
+    found = Terms(frozenset(bound), items, consults.difference(bound, _BUILTINS), steps, _shares(options))
     return NO_TERMS if found == NO_TERMS else found
+
+
+def _shares(options: StepOptions) -> bool:
+    return bool(options.branch) or options.pool is not None

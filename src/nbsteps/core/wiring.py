@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from nbsteps.core.cells import Context, Draft
 from nbsteps.core.checks import Checks, Wired
-from nbsteps.core.contexts import NOWHERE, Changes, Helpers, Needs, Reach, Surroundings
+from nbsteps.core.contexts import Changes, Helpers, Needs, Reach, Surroundings
 from nbsteps.core.errors import Problem
 from nbsteps.core.rule_checks import RuleChecks, Ruled
 from nbsteps.core.terms import NO_TERMS
@@ -43,34 +43,37 @@ def wire(drafts: Mapping[str, Draft], contexts: Sequence[Context], known: Contai
     around = Surroundings(contexts, helpers, writers.names)
     checks = Checks(drafts, contexts, writers, around, changes, known)
     found.problems += checks.notebook()
-    _rules(drafts, found)
-    rules = RuleChecks(drafts, writers, checks, found.groups)
+    special = {name: draft for name, draft in drafts.items() if draft.terms is not NO_TERMS}
+    _rules(special, drafts, found)
+    rules = RuleChecks(drafts, special, writers, checks, found.groups)
     found.problems += rules.notebook()
     cells: dict[str, int] = {}
     for name, draft in drafts.items():
         direct = _direct(draft, writers, around, found)
         reach = around.reach(direct, draft.index)
         sources = _sources(draft, direct, reach, writers)
-        asked = around.reach(draft.terms.consults, draft.index) if draft.terms.consults else NOWHERE
-        consults = _consults(draft, asked, sources, writers) if draft.terms.consults else {}
-        cells[name] = reach.cells | asked.cells
+        cells[name] = reach.cells
         found.sources[name] = sources
-        variables = (*sources, *consults, *reach.behind, *asked.behind)
-        found.parents[name] = _parents(draft, variables, writers, drafts)
-        if found.groups:
-            _join(draft, variables, writers, found)
+        behind = reach.behind
+        found.parents[name] = _parents(draft, behind, sources, writers, drafts)
         found.problems += checks.step(Wired(draft, direct, reach, sources))
-        if draft.terms is not NO_TERMS:
-            found.consults[name] = consults
+        if name in special:
+            asked = around.reach(draft.terms.consults, draft.index)
+            cells[name] |= asked.cells
+            found.consults[name] = consults = _consults(draft, asked, sources, writers)
+            behind += asked.behind
+            found.parents[name] = _parents(draft, behind, {**sources, **consults}, writers, drafts)
             found.problems += rules.step(Ruled(draft, sources, consults, found.parents[name]))
+        if found.groups:
+            _join(draft, (*sources, *found.consults.get(name, ()), *behind), writers, found)
     found.needs = Needs(around, cells)
     return found
 
 
-def _rules(drafts: Mapping[str, Draft], found: Wiring) -> None:
+def _rules(special: Mapping[str, Draft], drafts: Mapping[str, Draft], found: Wiring) -> None:
     """Groups in the order of their cells, and the steps whose end others look at."""
     groups: dict[str, list[str]] = {}
-    for name, draft in drafts.items():
+    for name, draft in special.items():
         watched = [step for step in draft.terms.steps if step in drafts and step != name]
         if draft.options.branch:
             members = groups.setdefault(draft.options.branch, [])
@@ -79,26 +82,7 @@ def _rules(drafts: Mapping[str, Draft], found: Wiring) -> None:
         if watched:
             found.watched[name] = tuple(watched)
     found.groups = {group: tuple(members) for group, members in groups.items()}
-    found.catches = tuple((name, draft.options.catch) for name, draft in drafts.items() if draft.options.catch)
-
-
-def _consults(draft: Draft, asked: Reach, sources: Mapping[str, str], writers: Writers) -> dict[str, str]:
-    """Variable -> step for what only the options of this draft read."""
-    names = writers.names.intersection(draft.terms.consults.union(asked.through)).difference(sources)
-    found = {name: writers.source(name, draft) for name in sorted(names)}
-    return {name: source.name for name, source in found.items() if source is not None}
-
-
-def _join(draft: Draft, variables: Iterable[str], writers: Writers, found: Wiring) -> None:
-    """Note which parents stand for one: the members of a group of which one makes a variable."""
-    joins: dict[tuple[str, ...], None] = {}
-    for name in variables:
-        source = writers.source(name, draft)
-        if source is not None and source.options.branch:
-            joins[tuple(other.name for other in writers.candidates(name, source))] = None
-    together = tuple(join for join in joins if len(join) > 1)
-    if together:
-        found.joins[draft.name] = together
+    found.catches = tuple((name, draft.options.catch) for name, draft in special.items() if draft.options.catch)
 
 
 def _direct(draft: Draft, writers: Writers, around: Surroundings, found: Wiring) -> frozenset[str]:
@@ -136,14 +120,37 @@ def _sources(draft: Draft, direct: frozenset[str], reach: Reach, writers: Writer
     return found
 
 
-def _parents(draft: Draft, variables: Iterable[str], writers: Writers, drafts: Mapping[str, Draft]) -> tuple[str, ...]:
-    """Steps that come first: through data, through context cells in between, through ``--after``."""
-    parents: dict[str, None] = {}
+def _consults(draft: Draft, asked: Reach, sources: Mapping[str, str], writers: Writers) -> dict[str, str]:
+    """Variable -> step for what only the options of this draft read."""
+    names = writers.names.intersection(draft.terms.consults.union(asked.through)).difference(sources)
+    found = {name: writers.source(name, draft) for name in sorted(names)}
+    return {name: source.name for name, source in found.items() if source is not None}
+
+
+def _join(draft: Draft, variables: Iterable[str], writers: Writers, found: Wiring) -> None:
+    """Add all members of a branch of which one makes a variable to the parents, and note that they stand for one."""
+    joins: dict[tuple[str, ...], None] = {}
     for name in variables:
         source = writers.source(name, draft)
+        if source is not None and source.options.branch:
+            joins[tuple(other.name for other in writers.candidates(name, source))] = None
+    if joins:
+        members = (name for join in joins for name in join)
+        found.parents[draft.name] = tuple(dict.fromkeys((*found.parents[draft.name], *members)))
+        together = tuple(join for join in joins if len(join) > 1)
+        if together:
+            found.joins[draft.name] = together
+
+
+def _parents(
+    draft: Draft, behind: Iterable[str], sources: Mapping[str, str], writers: Writers, drafts: Mapping[str, Draft]
+) -> tuple[str, ...]:
+    """Steps that come first: through data, through context cells in between, through ``--after``."""
+    parents = dict.fromkeys(sources.values())
+    for name in behind:
+        source = writers.source(name, draft)
         if source is not None:
-            for other in writers.candidates(name, source) if source.options.branch else (source,):
-                parents[other.name] = None
+            parents[source.name] = None
     for name in draft.options.after:
         if name in drafts and name != draft.name:
             parents[name] = None
