@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib.metadata
 
+import pytest
+from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from papermill.__main__ import papermill as command_line
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
+from nbsteps.core.errors import NbstepsError, Problem, ProblemsError, StepError
 from nbsteps.notebook import papermill_engine
-from nbsteps.notebook.papermill_engine import Manager, NbstepsEngine, notebook_cells
+from nbsteps.notebook.papermill_engine import Manager, NbstepsEngine, notebook_cells, without_traceback
 
 
 def example():
@@ -60,3 +64,32 @@ def test_the_output_is_written_at_most_a_tenth_of_the_time(tmp_path, monkeypatch
     assert 2 <= len(writes) <= 4
     manager.notebook_complete()
     assert writes[-1] == now[0] - 0.5
+
+
+def test_papermills_command_line_shows_problems_without_a_traceback(tmp_path):
+    import nbformat
+
+    notebook = example()
+    notebook.cells[2].source = "%%step a --out b\na = 1"
+    nbformat.write(notebook, tmp_path / "bad.ipynb")
+    words = [str(tmp_path / "bad.ipynb"), str(tmp_path / "out.ipynb"), "--engine", "nbsteps", "--no-progress-bar"]
+    done = CliRunner().invoke(command_line, words)
+    assert done.exit_code == ProblemsError.exit_code
+    assert "nbsteps: step a (cell 3): --out b: the body cannot assign b" in done.output
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NbstepsError("no", step="a", cell="cell 1", hint="do"),
+        StepError("no"),
+        ProblemsError((Problem("a", "cell 1", "no"), Problem("b", "cell 2", "never", "do"))),
+    ],
+)
+def test_an_error_that_papermill_shows_is_the_same_error(error):
+    shown = without_traceback(error)
+    assert isinstance(shown, type(error))
+    assert (str(shown), shown.args, shown.exit_code) == (str(error), error.args, error.exit_code)
+    assert vars(shown) == vars(error)
+    assert type(shown).__name__ == type(error).__name__

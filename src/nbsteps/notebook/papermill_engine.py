@@ -7,15 +7,17 @@ cells run as papermill runs them, except those that read what a failed step shou
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from click import ClickException
 from papermill.engines import Engine, NotebookExecutionManager
 from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
-from nbsteps.core.errors import ProblemsError
+from nbsteps.core.errors import NbstepsError, ProblemsError
 from nbsteps.core.graph import build
 from nbsteps.core.model import Cell
 from nbsteps.notebook.document import NOTEBOOK_VARIABLE
@@ -62,11 +64,17 @@ class NbstepsEngine(Engine):  # type: ignore[misc]  # papermill is untyped
         autosave_cell_every: int = 30,
         **kwargs: Any,
     ) -> Any:
-        """Execute a notebook as papermill's base class does, with our manager."""
+        """Execute a notebook as papermill's base class does, with our manager.
+
+        Raises:
+            NbstepsError: nothing could be run; papermill's command line shows the message alone.
+        """
         manager = Manager(nb, output_path, log_output, progress_bar, autosave_cell_every)
         manager.notebook_start()
         try:
             cls.execute_managed_notebook(manager, kernel_name, log_output=log_output, **kwargs)
+        except NbstepsError as error:
+            raise without_traceback(error) from None
         finally:
             manager.cleanup_pbar()
             manager.notebook_complete()
@@ -109,6 +117,19 @@ class NbstepsEngine(Engine):  # type: ignore[misc]  # papermill is untyped
         client = NbstepsClient(nb_man, km=wishes.kernel and wishes.kernel.manager, **settings)
         client.prepare(path, cells, graph, wishes)
         _execute(client, path, wishes.kernel)
+
+
+def without_traceback(error: NbstepsError) -> NbstepsError:
+    """The same error, as one that papermill's command line shows as its message and ends with its exit code."""
+    kind = type(error)
+    shown: NbstepsError = Exception.__new__(type(kind.__name__, (kind, ClickException), {"show": _show}), *error.args)
+    shown.__dict__.update(error.__dict__)
+    return shown
+
+
+def _show(error: NbstepsError, file: Any = None) -> None:
+    """Print an error as our own command line does; called by click."""
+    print(f"nbsteps: {error}", file=file or sys.stderr)
 
 
 def _execute(client: NbstepsClient, path: Path, early: EarlyKernel | None) -> None:
