@@ -12,7 +12,7 @@ from typing import Final
 
 from nbsteps.core.model import Part, PartKind
 from nbsteps.core.names import analyse
-from nbsteps.identity.codeobjects import body_facts, magics_of
+from nbsteps.identity.codeobjects import Facts, body_facts, magics_of
 from nbsteps.identity.distributions import EnvMode, package_part
 from nbsteps.identity.environment import declared_env, shell_variables
 from nbsteps.identity.feed import digest_texts
@@ -92,18 +92,13 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
         body: the body's text; its imports and what it reads from modules count, too.
         settled: whether any setting of the process counts, where the caller has looked a moment ago.
     """
-    reached: list[str] = []
-    follow: list[str] = []
     facts = body_facts(body)
-    for name in dict.fromkeys((*reads, *sorted(facts.texts.among(namespace, stop)))):
-        if name in stop:
-            if name not in ignore:
-                reached.append(name)
-        elif name in namespace or not isinstance(_BUILTINS.get(name), _USUAL):
-            follow.append(name)
+    names = dict.fromkeys((*reads, *sorted(facts.texts.among(namespace, stop))))
+    reached = [name for name in names if name in stop and name not in ignore]
+    others = [name for name in names if name not in stop]
+    follow = [name for name in others if name in namespace or not isinstance(_BUILTINS.get(name), _USUAL)]
     shell = _shell_parts(body, namespace, stop)
-    facts_count = facts.imports or facts.texts.imports or facts.local_time or magics_of(body)
-    counts = follow or shell or facts_count
+    counts = follow or shell or _counts(facts) or magics_of(body)
     if not (counts or (any_settings() if settled is None else settled)):
         return Closure(reached=frozenset(reached)) if reached else _NOTHING
     walk = Walk(namespace, Rules(stop, ignore, parameters, context.env))
@@ -112,6 +107,11 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
     return Closure(
         walk.parts() + shell, frozenset(walk.reached), tuple(sorted(set(walk.uncacheable))), tuple(walk.warnings)
     )
+
+
+def _counts(facts: Facts) -> bool:
+    """Whether anything but names counts."""
+    return bool(facts.imports or facts.texts.imports or facts.local_time)
 
 
 def _shell_parts(body: str, namespace: Mapping[str, object], stop: Collection[str]) -> tuple[Part, ...]:

@@ -23,6 +23,7 @@ from nbsteps.identity.feed import MISSING, digest_text, digest_texts
 from nbsteps.identity.helpers import belongs_to_package, digester_of, origin_of, resolve
 from nbsteps.identity.modules import ModuleParts, imported_names, module_parts
 from nbsteps.identity.places import Origin, module_origin, name_origin
+from nbsteps.identity.pristine import imports_own, is_pristine
 from nbsteps.identity.settings import process_settings
 from nbsteps.identity.texts import NO_TEXTS, Texts
 
@@ -80,6 +81,8 @@ class Walk:
             self.drain()
         self._add_modules(body)
         self._add_settings()
+        if imports_own(facts.imports):
+            self._parts = {at: part for at, part in self._parts.items() if not is_pristine(part)}
 
     def drain(self) -> None:
         """Make parts of all that was found and not looked at yet."""
