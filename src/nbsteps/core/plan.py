@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from nbsteps.core.conditions import is_default
 from nbsteps.core.decide import Action, Decision, Facts, decide
@@ -45,6 +46,9 @@ class Gates:
 
 
 NO_GATES = Gates()
+NOTHING: Final = Artifact("missing", "", "", 0, "", "")
+"""Stands among stored variables for one whose step would not run: the body would find ``nbsteps.MISSING``."""
+_DID_NOT_RUN = frozenset({StepState.SKIPPED, StepState.UPSTREAM_FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +154,13 @@ class _Walk:
         return {variable: chosen_producer(self._graph, name, variable, self._states) for variable in read}
 
     def _stored(self, producers: Mapping[str, str]) -> dict[str, Artifact]:
-        return {
-            variable: self._outputs[source][variable]
-            for variable, source in producers.items()
-            if variable in self._outputs.get(source, {})
-        }
+        found: dict[str, Artifact] = {}
+        for variable, source in producers.items():
+            if self._states.get(source) in _DID_NOT_RUN:
+                found[variable] = NOTHING
+            elif variable in self._outputs.get(source, {}):
+                found[variable] = self._outputs[source][variable]
+        return found
 
     def _decide(self, step: Step, doubts: tuple[Reason, ...]) -> None:
         name = step.name
