@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from nbsteps.core.approvals import Approval
 from nbsteps.core.events import Event
 from nbsteps.core.mapped import ItemError
-from nbsteps.core.model import Artifact, Cell, Result, Step
+from nbsteps.core.model import Artifact, Cell, Part, Result, Step
 from nbsteps.core.states import StepState
 
 Display = dict[str, Any]
@@ -176,3 +178,95 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Executions of one body away from the kernel.
+
+    Attributes:
+        step: whose body.
+        shared: variables that every execution finds, by name.
+        token: names what ``shared`` holds: with an equal one it need not be sent again.
+        items: what each execution finds beyond that; one execution for each.
+        watch: names among those of an item whose values must not be changed in place.
+        outputs: variables to bring back.
+        private: files and folders that never count as read.
+        folder: the notebook's folder.
+        root: the project's folder.
+    """
+
+    step: Step
+    shared: Mapping[str, object]
+    token: str
+    items: tuple[Mapping[str, object], ...] = field(default=({},))
+    watch: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    private: tuple[Path, ...] = ()
+    folder: Path = field(default_factory=Path)
+    root: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What one execution away from the kernel came to.
+
+    Attributes:
+        outcome: displays, error, duration.
+        values: the outputs that were assigned.
+        observed: files and variables that it read.
+        changed: one of the watched names whose value it changed in place, or ``""``.
+        unsent: output to why it cannot be brought back.
+        peak_rss: largest resident size of its process, bytes.
+    """
+
+    outcome: Outcome
+    values: Mapping[str, object] = field(default_factory=dict)
+    observed: tuple[Part, ...] = ()
+    changed: str = ""
+    unsent: Mapping[str, str] = field(default_factory=dict)
+    peak_rss: int | None = None
+
+
+class Lane(Protocol):
+    """A place away from the kernel's main thread for one order at a time."""
+
+    @property
+    def kind(self) -> str:
+        """What history calls it, such as ``processes``."""
+
+    @property
+    def pid(self) -> int:
+        """Process that executes there."""
+
+    @property
+    def kills(self) -> bool:
+        """Whether :meth:`stop` ends the body; otherwise the body goes on, and only its result is discarded."""
+
+    @property
+    def free(self) -> bool:
+        """Whether it takes an order now; one whose body goes on after :meth:`stop` does not."""
+
+    def submit(self, order: Order) -> Future[tuple[Reply, ...]]:
+        """Start an order. If the process dies, the future fails with ``CrashedError``.
+
+        Raises:
+            UnsendableError: something that the body needs cannot be sent.
+        """
+
+    def stop(self) -> None:
+        """Give up the order that runs there."""
+
+
+class Lanes(Protocol):
+    """The places there are."""
+
+    def open(self, executor: str | Executor, workers: int) -> Sequence[Lane]:
+        """So many lanes of a kind; those opened before are used again.
+
+        Raises:
+            UsageError: there is no executor of that name.
+        """
+
+    def close(self) -> None:
+        """End all processes and threads."""

@@ -104,6 +104,14 @@ class UndigestibleError(NbstepsError):
         self.detail = detail
 
 
+class UnsendableError(NbstepsError):
+    """Something that a body needs cannot be sent to where it should be executed: it is executed in the kernel."""
+
+
+class CrashedError(StepError):
+    """The process that executed a body died."""
+
+
 class StoreError(NbstepsError):
     """The store cannot be read or written; never raised for a damaged value, which is a miss.
 
