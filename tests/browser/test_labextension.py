@@ -1,0 +1,185 @@
+"""The toolbar, the state marks and the commands in notebooks, in real JupyterLab and Notebook 7."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tools.marks import EXTENSION, in_extension
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+APPS = pytest.mark.parametrize("app", ["lab", "notebook"])
+LOAD = "%load_ext nbsteps"
+HELPER = "def double(x):\n    return 2 * x"
+FIRST = "%%step load --out raw\nraw = [1, 2, 3]\nprint('loaded', len(raw))"
+SECOND = "%%step clean --in raw --out rows\nrows = [double(x) for x in raw]\nprint('cleaned')"
+ENDLESS = "%%step wait --in raw --out never\nimport time\nwhile True:\n    time.sleep(0.02)\nnever = raw"
+PAYLOAD = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
+
+SET_SOURCE = """([index, source]) =>
+  window.jupyterapp.shell.currentWidget.content.widgets[index].model.sharedModel.setSource(source)"""
+OUTPUTS = """index => window.jupyterapp.shell.currentWidget.content.widgets[index].model.toJSON().outputs"""
+
+
+def badge(page):
+    return " ".join(page.locator(".nbs-state").inner_text().split())
+
+
+def await_badge(page, pattern):
+    page.wait_for_function(
+        "words => new RegExp(words).test(document.querySelector('.nbs-state').innerText.replace(/\\s+/g, ' '))",
+        arg=pattern,
+    )
+
+
+def await_mark(page, pattern):
+    page.wait_for_function(
+        """words => [...document.querySelectorAll('.nbs-mark')]
+          .some(mark => new RegExp(words).test(mark.getAttribute('aria-label')))""",
+        arg=pattern,
+    )
+
+
+def marks(page):
+    return [mark.get_attribute("aria-label") for mark in page.locator(".nbs-mark").all()]
+
+
+def press(page, label):
+    page.locator(f'.nbs-bar button[aria-label="{label}"]').click()
+
+
+def shown(page, index):
+    """The outputs of a cell, as text."""
+    return json.dumps(page.evaluate(OUTPUTS, index))
+
+
+def enabled(page, label):
+    return page.locator(f'.nbs-bar button[aria-label="{label}"]').is_enabled()
+
+
+@APPS
+def test_run_pipeline_shows_states_and_puts_outputs_into_their_cells(open_notebook, app):
+    page = open_notebook(app, LOAD, HELPER, FIRST, SECOND)
+    await_badge(page, "No run yet")
+    assert (enabled(page, "Run pipeline"), enabled(page, "Cancel run")) == (True, False)
+    press(page, "Run pipeline")
+    await_badge(page, "Up to date")
+    await_mark(page, "^clean, (Cached|Succeeded)")
+    assert "loaded 3" in shown(page, 2)
+    assert "cleaned" in shown(page, 3)
+    assert [re.sub(", .*", "", mark) for mark in marks(page)] == ["load", "clean"]
+    assert (enabled(page, "Run pipeline"), enabled(page, "Cancel run")) == (True, False)
+
+
+@APPS
+def test_marks_follow_edits_before_they_are_executed(open_notebook, app):
+    page = open_notebook(app, LOAD, HELPER, FIRST, SECOND)
+    press(page, "Run pipeline")
+    await_badge(page, "Up to date")
+    page.evaluate(SET_SOURCE, [3, SECOND + "\nrows.append(0)"])
+    await_badge(page, "1 stale")
+    await_mark(page, "^clean, Stale, .*code changed")
+    page.evaluate(SET_SOURCE, [3, SECOND + "  # a comment changes nothing"])
+    await_badge(page, "Up to date")
+    page.evaluate(SET_SOURCE, [1, HELPER.replace("2", "3")])
+    await_mark(page, "^clean, Stale, .*helper double changed")
+    page.evaluate(SET_SOURCE, [1, HELPER])
+    await_badge(page, "Up to date")
+
+
+@APPS
+def test_cancel_stops_the_body_and_the_kernel_is_usable_at_once(open_notebook, app):
+    page = open_notebook(app, LOAD, FIRST, ENDLESS)
+    press(page, "Run pipeline")
+    await_badge(page, "Up to date|Running")
+    # The comm opens when nbsteps is there: from then on the page hears of the run.
+    page.wait_for_function("() => !document.querySelector('[aria-label=\"Cancel run\"]').disabled")
+    press(page, "Cancel run")
+    page.wait_for_function("() => !document.querySelector('[aria-label=\"Run pipeline\"]').disabled")
+    page.evaluate(SET_SOURCE, [2, "%%step wait --in raw --out never\nnever = raw"])
+    press(page, "Run pipeline")
+    await_badge(page, "Up to date")
+
+
+def test_cancel_is_heard_over_the_comm_while_the_main_thread_is_busy(open_notebook):
+    page = open_notebook("lab", LOAD, FIRST, SECOND.replace("double(x)", "x"))
+    press(page, "Run pipeline")
+    await_badge(page, "Up to date")
+    # Whoever would interrupt the kernel instead is not asked.
+    page.evaluate("() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt = () => 0; }")
+    page.evaluate(SET_SOURCE, [2, ENDLESS])
+    press(page, "Run pipeline")
+    await_mark(page, "^wait, Running")
+    press(page, "Cancel run")
+    await_mark(page, "^wait, Cancelled")
+
+
+@APPS
+def test_a_failure_is_in_its_cell_on_its_mark_and_on_the_badge(open_notebook, app):
+    page = open_notebook(app, LOAD, FIRST, "%%step bad --in raw --out worse\nworse = raw[10]", "%%step other\ny = 1")
+    press(page, "Run pipeline")
+    await_badge(page, "1 failed")
+    await_mark(page, "^bad, Failed")
+    page.wait_for_function(f"() => JSON.stringify(({OUTPUTS})(2)).includes('IndexError')")
+    await_mark(page, "^other, (Cached|Succeeded)")
+    page.locator(".nbs-state").click()
+    assert page.evaluate("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex") == 2
+
+
+@APPS
+def test_a_page_that_is_loaded_again_shows_the_run_as_it_stands(open_notebook, app):
+    page = open_notebook(app, LOAD, FIRST, SECOND.replace("double(x)", "x"))
+    press(page, "Run pipeline")
+    await_badge(page, "Up to date")
+    page.evaluate("async () => window.jupyterapp.shell.currentWidget.context.save()")
+    page.reload()
+    await_badge(page, "Up to date")
+    await_mark(page, "^clean, (Cached|Succeeded)")
+
+
+def test_nothing_of_a_notebook_becomes_markup(open_notebook):
+    body = f"raise ValueError({PAYLOAD!r})"
+    page = open_notebook("lab", LOAD, f"%%step bad --out x\n{body}\nx = 1", f"%%step {PAYLOAD}\ny = 1")
+    press(page, "Run pipeline")
+    await_badge(page, "Cannot run|failed")
+    page.evaluate(SET_SOURCE, [2, "%%step other\ny = 1"])
+    press(page, "Run pipeline")
+    await_badge(page, "1 failed")
+    page.wait_for_function(f"() => JSON.stringify(({OUTPUTS})(1)).includes('ValueError')")
+    assert page.evaluate("() => window.hacked") is None
+
+
+def test_a_notebook_without_steps_has_no_pipeline_toolbar(open_notebook):
+    page = open_notebook("lab", "x = 1")
+    page.wait_for_selector(".nbs-bar", state="attached")
+    assert page.locator(".nbs-bar").is_hidden()
+    page.evaluate(SET_SOURCE, [0, "%%step a\nx = 1"])
+    page.locator(".nbs-bar").wait_for(state="visible")
+
+
+def test_commands_are_in_palette_and_menu_and_have_shortcuts(open_notebook):
+    page = open_notebook("lab", LOAD, FIRST)
+    commands = page.evaluate("() => window.jupyterapp.commands.listCommands().filter(c => c.startsWith('nbsteps:'))")
+    assert sorted(commands) == ["nbsteps:cancel", "nbsteps:run", "nbsteps:show"]
+    page.locator(".lm-MenuBar-item", has_text="Run").click()
+    assert page.locator(".lm-Menu-item", has_text="Run Pipeline").count() == 1
+    page.keyboard.press("Escape")
+    page.locator(".jp-Notebook .jp-Cell").nth(1).locator(".jp-InputPrompt").click()
+    page.keyboard.press("Alt+Shift+R")
+    await_badge(page, "Up to date")
+
+
+def test_executing_a_step_cell_by_hand_brings_the_marks(open_notebook):
+    page = open_notebook("lab", LOAD, FIRST)
+    page.evaluate("async () => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    await_badge(page, "Up to date")
+    await_mark(page, "^load, (Cached|Succeeded)")
+
+
+def test_the_script_draws_the_marks_of_every_other_view():
+    script = Path(EXTENSION).read_text(encoding="utf-8")
+    assert in_extension(script) == script, "python -m tools.marks"
