@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
 import io
 from collections import defaultdict
@@ -9,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, MutableMap
 from contextlib import contextmanager, redirect_stdout
 
 from nbsteps.core.approvals import Approval, Request, Verdict
-from nbsteps.core.errors import DamagedValueError, UnstorableValueError
+from nbsteps.core.errors import DamagedValueError, StepTimeout, UnstorableValueError
 from nbsteps.core.events import (
     Accepted,
     ApprovalDecided,
@@ -178,9 +179,16 @@ class MemoryStore:
 
 
 class FakeEvaluator:
-    """Executes cells with ``exec`` in a plain dict; ``executed`` lists the steps whose bodies ran."""
+    """Executes cells with ``exec`` in a plain dict; ``executed`` lists the steps whose bodies ran.
 
-    def __init__(self) -> None:
+    A body lets time pass with ``sleep(seconds)``, and is stopped there when its own is up.
+    """
+
+    limits = True
+
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
+        self._deadline: tuple[float, float] | None = None
         self.names: dict[str, object] = {}
         self.waiting: dict[str, Callable[[], object]] = {}
         self.executed: list[str] = []
@@ -212,11 +220,30 @@ class FakeEvaluator:
             if self.pending(name):
                 self.names[name] = self.waiting.pop(name)()
 
+    def sleep(self, seconds: float) -> None:
+        """Let time pass in a body.
+
+        Raises:
+            StepTimeout: the body's time is up meanwhile.
+        """
+        if self._deadline is not None and self.clock.time + seconds > self._deadline[0]:
+            self.clock.time = self._deadline[0]
+            raise StepTimeout(self._deadline[1])
+        self.clock.sleep(seconds)
+
+    def interrupt(self) -> None:
+        """Interrupt the body that asks for it."""
+        raise KeyboardInterrupt
+
     def run_body(self, step: Step, *, live: bool = True, timeout: float | None = None) -> Outcome:
-        """Execute a body; it is not stopped."""
-        del live, timeout
+        """Execute a body."""
+        del live
         self.executed.append(step.name)
-        return self._execute(step.body)
+        self._deadline = None if timeout is None else (self.clock.time + timeout, timeout)
+        try:
+            return self._execute(step.body)
+        finally:
+            self._deadline = None
 
     @contextmanager
     def repeat_body(self, step: Step, *, live: bool = True) -> Iterator[Repeat]:
@@ -232,10 +259,12 @@ class FakeEvaluator:
         printed = io.StringIO()
         error: BaseException | None = None
         with redirect_stdout(printed):
+            self.names["__builtins__"] = {**vars(builtins), "sleep": self.sleep}
             try:
                 exec(source, self.names)  # noqa: S102 - executing cells is what an evaluator does
             except BaseException as caught:  # noqa: BLE001 - handed to the engine, which decides
                 error = caught
+            self.names["__builtins__"] = vars(builtins)
         text = printed.getvalue()
         shown: tuple[Display, ...] = ({"output_type": "stream", "name": "stdout", "text": text},) if text else ()
         return Outcome(shown, error, traceback="" if error is None else repr(error))
@@ -267,7 +296,8 @@ class RecordingListener:
 
 def make_session(*sources: str, store: MemoryStore | None = None) -> Session:
     """A session over fakes with these cells: one that starts with ``# parameters`` is tagged so."""
-    services = Services(FakeEvaluator(), store or MemoryStore(), FakeClock(tick=0.001), Host("host", 1, "user"))
+    clock = FakeClock(tick=0.001)
+    services = Services(FakeEvaluator(clock), store or MemoryStore(), clock, Host("host", 1, "user"))
     services.notebook = "test.ipynb"
     session = Session(services)
     session.cells.saved(make_cells(*sources), 1.0)

@@ -6,26 +6,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from nbsteps.core.errors import MutatedInputError, NbstepsError, StepError, UndigestibleError, UnstorableValueError
+from nbsteps.core.errors import (
+    MutatedInputError,
+    NbstepsError,
+    Skip,
+    StepError,
+    StepTimeout,
+    UndigestibleError,
+    UnstorableValueError,
+)
 from nbsteps.core.events import AttemptEnded, AttemptStarted, StepSucceeded
+from nbsteps.core.missing import MISSING
 from nbsteps.core.model import Artifact, Attempt, Failure, Part, Result, Step
 from nbsteps.core.states import AttemptState
-from nbsteps.engine.bindings import Bindings, digest_or_unique, is_volatile, unique_digest
+from nbsteps.engine.bindings import NO_VALUE, Bindings, digest_or_unique, is_volatile, unique_digest
+from nbsteps.engine.executed import Executed, Trial
 from nbsteps.engine.judge import Identity
+from nbsteps.engine.meanwhile import Meanwhile
 from nbsteps.engine.services import Services
 from nbsteps.identity import content
 from nbsteps.identity.environment import observe_env
 from nbsteps.identity.observed import observe_reads
 from nbsteps.ports import Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """What an attempt came to: a result, or the error that ended it."""
-
-    result: Result | None
-    error: BaseException | None = None
-    failure: Failure | None = None
 
 
 class Attempts:
@@ -34,43 +36,66 @@ class Attempts:
     def __init__(self, services: Services, bindings: Bindings) -> None:
         self._services = services
         self._bindings = bindings
+        self._meanwhile = Meanwhile(services)
 
-    def execute(self, step: Step, identity: Identity, run_id: str, *, live: bool = False, number: int = 1) -> Executed:
+    def execute(self, step: Step, identity: Identity, trial: Trial) -> Executed:
         """Run the body once and commit what it made. The attempt is durable before the body starts.
-
-        ``live`` says that the inputs were just taken from the kernel as the user sees them.
 
         Raises:
             StoreError: an input cannot be read back.
         """
         services = self._services
-        for name in self._bindings.provide(identity.inputs, verify=not live):
+        for name in self._bindings.provide(identity.inputs, verify=not trial.live):
             message = f"{name} was changed since its step wrote it; the step gets what was written"
-            services.warn(run_id, step.name, message, f"change a copy, or change {name} in a step")
+            services.warn(trial.run_id, step.name, message, f"change a copy, or change {name} in a step")
         attempt = Attempt(
-            run_id=run_id,
+            run_id=trial.run_id,
             step=step.name,
-            attempt=number,
+            attempt=trial.number,
             started_at=services.clock.now(),
             executor="main",
             host=services.host.name,
             pid=services.host.pid,
+            delay=trial.delay,
         )
         services.emit(AttemptStarted(attempt.started_at, attempt))
-        with observe_reads(services.private) as seen, observe_env() as asked, self._guarded(step, identity) as guard:
-            outcome = services.evaluator.run_body(step)
+        with (
+            observe_reads(services.private) as seen,
+            observe_env() as asked,
+            self._guarded(step, identity, trial.given) as guard,
+        ):
+            outcome = self._run(step, trial)
             guard.error = outcome.error
         services.epoch += 1
         error = outcome.error or self._violation(step, identity, guard)
+        if isinstance(error, Skip):
+            return self._skipped(step, attempt, error)
         if error is not None:
             return self._failed(attempt, error, outcome)
         observed = (*seen.parts(services.folder, services.root), *asked.parts())
         return self._commit(step, identity, attempt, outcome, observed)
 
+    def _run(self, step: Step, trial: Trial) -> Outcome:
+        services = self._services
+        try:
+            with services.cancel.body(), self._meanwhile.around(step, trial.run_id):
+                outcome = services.evaluator.run_body(step, live=not trial.quiet, timeout=trial.limit.seconds)
+        except KeyboardInterrupt as interrupt:
+            return Outcome(error=interrupt)
+        if isinstance(outcome.error, StepTimeout) and trial.limit.total:
+            total = StepTimeout(step.options.total_timeout or 0.0, total=True)
+            return replace(outcome, error=total.with_traceback(outcome.error.__traceback__))
+        return outcome
+
     @contextmanager
-    def _guarded(self, step: Step, identity: Identity) -> Iterator[_Guard]:
-        """Clear the outputs' names, so that only this body can assign them; put them back if it fails."""
+    def _guarded(self, step: Step, identity: Identity, given: Mapping[str, object]) -> Iterator[_Guard]:
+        """Clear the outputs' names, so that only this body can assign them; put them back if it fails.
+
+        What the engine gives the body is there while it runs.
+        """
         namespace = self._services.evaluator.namespace
+        covered = {name: namespace[name] for name in given if name in namespace}
+        namespace.update(given)
         inputs = {name: namespace[name] for name in identity.inputs if name in namespace}
         stash = {
             name: namespace.pop(name)
@@ -81,6 +106,12 @@ class Attempts:
         try:
             yield guard
         finally:
+            for name in given:
+                if name not in step.outputs:
+                    namespace.pop(name, None)
+            namespace.update(covered)
+            for name in [name for name in inputs if namespace.get(name) is MISSING]:
+                del namespace[name]
             if guard.error is not None:
                 for name, value in stash.items():
                     namespace.setdefault(name, value)
@@ -104,6 +135,8 @@ class Attempts:
             if name in step.outputs:
                 continue
             before = identity.inputs[name]
+            if before is NO_VALUE:
+                continue
             if mode != "off" and not is_volatile(before.digest) and digest_or_unique(value) != before.digest:
                 found = found or self._mutated(step, name)
                 self._bindings.provide({name: before})
@@ -118,6 +151,17 @@ class Attempts:
         message = f"the body changed its input {name} in place"
         hint = f"work on a copy ({name} = {name}.copy()), or declare it: --mutates {name}"
         return MutatedInputError(message, step=step.name, cell=step.cell.label, hint=hint)
+
+    def _skipped(self, step: Step, attempt: Attempt, skip: Skip) -> Executed:
+        """The body had nothing to do: it ended well, and left nothing."""
+        services = self._services
+        for name in step.outputs:
+            if name not in step.options.mutates:
+                services.evaluator.forget(name)
+        now = services.clock.now()
+        ended = replace(attempt, state=AttemptState.SUCCEEDED, ended_at=now, peak_rss=services.host.peak_rss())
+        services.emit(AttemptEnded(now, ended))
+        return Executed(None, skipped=skip.reason)
 
     def _failed(self, attempt: Attempt, error: BaseException, outcome: Outcome) -> Executed:
         now = self._services.clock.now()
@@ -153,17 +197,13 @@ class Attempts:
         return Executed(result)
 
     def _store_outputs(self, step: Step) -> tuple[dict[str, Artifact], tuple[str, ...]]:
-        """Digest and store each output; what cannot be kept is named and keeps the step from being reused.
-
-        So does an optional output that the body left unassigned: a restore would leave an older value in its place.
-        """
+        """Digest and store each output; what cannot be kept is named and keeps the step from being reused."""
         services = self._services
         outputs: dict[str, Artifact] = {}
         uncacheable = list[str]()
         for name in step.outputs:
             if name not in services.evaluator.namespace:
-                uncacheable.append(f"{name}: another cell reads it, and the body did not assign it this time")
-                self._bindings.note(name, None, unique_digest(), None)
+                self._bindings.absent(name)
                 continue
             value = services.evaluator.namespace[name]
             digest, artifact = "", None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from nbsteps.core.errors import DamagedValueError, StoreError, UndigestibleError
+from nbsteps.core.missing import MISSING
 from nbsteps.core.model import Artifact, Result
 from nbsteps.engine.services import Services, new_id
 from nbsteps.identity import content
@@ -24,6 +26,12 @@ class Bound:
     digest: str
     artifact: Artifact | None
     module: str = ""
+
+
+ABSENT: Final = Bound("absent", None)
+"""Of an output that its body was free to leave unassigned, and did."""
+NO_VALUE: Final = Bound("missing", None)
+"""Of an input whose producer did not run: ``nbsteps.MISSING``."""
 
 
 def stored(artifact: Artifact) -> Bound:
@@ -71,6 +79,16 @@ class Bindings:
         self._bound[name] = Bound(digest, artifact, module_of(value))
         self.missing.discard(digest)
 
+    def absent(self, name: str) -> None:
+        """A body left this output unassigned: whatever has the name now is not what it made."""
+        self._bound[name] = ABSENT
+        self._services.evaluator.forget(name)
+
+    def drop(self, name: str) -> None:
+        """A step that writes this name was skipped: in a fresh kernel there would be nothing."""
+        if self._bound.pop(name, None) is not None:
+            self._services.evaluator.forget(name)
+
     def retire(self, written: Container[str]) -> None:
         """Unbind what steps wrote that no cell writes any more: a fresh kernel would not have it."""
         for name in [name for name in self._bound if name not in written]:
@@ -116,6 +134,9 @@ class Bindings:
         for name, wanted in inputs.items():
             if self._in_place(name, wanted, verify=verify) or is_volatile(wanted.digest):
                 continue
+            if wanted is NO_VALUE or wanted is ABSENT:
+                self._clear(name, wanted)
+                continue
             if wanted.artifact is None:
                 msg = f"{name} is not what its step wrote, and that could not be stored"
                 raise DamagedValueError(msg)
@@ -125,13 +146,22 @@ class Bindings:
         evaluator.materialise(name for name in inputs if evaluator.pending(name))
         return tuple(replaced)
 
+    def _clear(self, name: str, wanted: Bound) -> None:
+        evaluator = self._services.evaluator
+        self._bound.pop(name, None)
+        evaluator.forget(name)
+        if wanted is NO_VALUE:
+            evaluator.namespace[name] = MISSING
+
     def _in_place(self, name: str, wanted: Bound, *, verify: bool) -> bool:
         evaluator = self._services.evaluator
+        if wanted is NO_VALUE:
+            return evaluator.namespace.get(name) is MISSING
         if evaluator.pending(name):
             known = self._bound.get(name)
             return known is not None and known.digest == wanted.digest
         if name not in evaluator.namespace:
-            return False
+            return wanted is ABSENT
         return not verify or self.live(name).digest == wanted.digest
 
 

@@ -38,6 +38,8 @@ class Trial:
         limit: how long it may take.
         live: whether the inputs were just taken from the kernel as the user sees them, and nothing ran since.
         forced: whether the user wants the body run whatever is stored.
+        quiet: capture its output without showing it.
+        given: what the engine binds for the body beyond its inputs, by variable.
         means: where it may be executed.
     """
 
@@ -47,6 +49,8 @@ class Trial:
     limit: Limit = field(default_factory=Limit)
     live: bool = False
     forced: bool = False
+    quiet: bool = False
+    given: Mapping[str, object] = field(default_factory=dict)
     means: Means = field(default_factory=Means)
 
 
@@ -135,3 +139,12 @@ class Gate(Protocol):
         Returns:
             ``Open``, ``Refused``, or the request that waits; it has been stored by ``StepWaiting`` in this run.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who does what the loop does not do itself; None where nobody does."""
+
+    gate: Gate | None = None
+    mapper: Mapper | None = None
+    elsewhere: Elsewhere | None = None

@@ -69,6 +69,11 @@ class Judge:
         """How a step ended the last time."""
         return self._recall.last.get(step)
 
+    def had_result(self, step: str) -> bool:
+        """Whether the step has had a result, with outputs or without."""
+        last = self.last(step)
+        return last is not None and last.result is not None
+
     def latest(self, step: str) -> Mapping[str, Artifact]:
         """A step's outputs the last time it had any."""
         last = self.last(step)
@@ -126,12 +131,15 @@ class Judge:
         last = self.last(step.name)
         result = None if last is None else last.result
         needs_old = not candidates and result is not None
+        uncacheable = identity.uncacheable
+        if needs_old and result is not None and result.key == identity.key:
+            uncacheable += _unstored(step, result)
         return Facts(
             options=step.options,
             parts=identity.parts,
             candidates=candidates,
             changed=self.changed(candidates),
-            uncacheable=identity.uncacheable,
+            uncacheable=uncacheable,
             forced=forced,
             last_state=None if last is None else last.state,
             last_parts=result.parts if needs_old and result is not None else None,
@@ -205,6 +213,12 @@ class Judge:
         warnings = (*closure.warnings, *(f"uncacheable: {text}" for text in closure.uncacheable))
         lines = tuple(key_lines(parts))
         return _Static(parts, closure.reached, closure.uncacheable, warnings, make_key((), lines), lines)
+
+
+def _unstored(step: Step, result: Result) -> tuple[str, ...]:
+    """What the last result lacks, although its body must have assigned it: it could not be stored."""
+    names = [name for name in step.outputs if name not in result.outputs and name not in step.optional]
+    return tuple(f"{name}: its value could not be stored" for name in names)
 
 
 def _shown(value: Bound) -> str:

@@ -1,248 +1,323 @@
-"""The loop of one run: each step in its turn is decided with real digests, then restored or executed."""
+"""The loop of one run: whatever is ready is taken; a delay, a person or another process keeps nothing else waiting."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass, replace
+from typing import Final
 
-from nbsteps.core.decide import Decision, decide
-from nbsteps.core.errors import StoreError
-from nbsteps.core.events import RunEnded, RunStarted, StepEnded, StepRestored, StepStarted
+from nbsteps.core import rules
+from nbsteps.core.errors import StepTimeout, StoreError
+from nbsteps.core.events import RunEnded, RunStarted
 from nbsteps.core.graph import Graph
-from nbsteps.core.model import Result, Run, RunResult, Step, StepRun
+from nbsteps.core.model import Run, RunResult, StepOptions, StepRun
+from nbsteps.core.policies import Trigger
+from nbsteps.core.rules import Ruling
 from nbsteps.core.states import GOOD, RunState, StepState
-from nbsteps.engine.attempt import Attempts, Executed, describe
-from nbsteps.engine.bindings import Bindings, Bound, stored, unique_digest
-from nbsteps.engine.contexts import ContextError, ContextKeeper
-from nbsteps.engine.judge import Identity, Judge
+from nbsteps.engine.agenda import Agenda
+from nbsteps.engine.attempt import describe
+from nbsteps.engine.bindings import Bindings
+from nbsteps.engine.book import Book
+from nbsteps.engine.contexts import ContextKeeper
+from nbsteps.engine.executed import Crew, Means
+from nbsteps.engine.judge import Judge
+from nbsteps.engine.live import LiveInputs
 from nbsteps.engine.services import Services
+from nbsteps.engine.turns import NO_WISH, Turns, Wish, Work
+
+_SLICE: Final = 0.1
+"""Longest wait without a look at whether the run is to end, seconds."""
 
 
-@dataclass(slots=True)
-class Progress:
-    """What a run has come to so far.
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a run goes about it.
 
     Attributes:
-        steps: what became of each step.
-        results: results of the steps that succeeded or were restored.
-        errors: the exceptions of the steps that failed.
+        forced: steps whose bodies run whatever is stored.
+        fail_fast: start nothing more once a step failed for good.
+        means: what may be executed away from the main thread, and how much at once.
     """
 
-    steps: dict[str, StepRun] = field(default_factory=dict)
-    results: dict[str, Result] = field(default_factory=dict)
-    errors: dict[str, BaseException] = field(default_factory=dict)
+    forced: frozenset[str] = frozenset()
+    fail_fast: bool = False
+    means: Means = Means()  # noqa: RUF009 - a frozen value
 
 
 class Runner:
     """One run over one graph."""
 
     def __init__(  # noqa: PLR0913 - the parts of one kernel's engine, all needed
-        self, services: Services, bindings: Bindings, keeper: ContextKeeper, judge: Judge, graph: Graph, run: Run
+        self,
+        services: Services,
+        bindings: Bindings,
+        keeper: ContextKeeper,
+        judge: Judge,
+        graph: Graph,
+        run: Run,
+        *,
+        crew: Crew | None = None,
+        manner: Manner | None = None,
     ) -> None:
         self._services = services
         self._bindings = bindings
         self._keeper = keeper
-        self._judge = judge
-        self._graph = graph
-        self._attempts = Attempts(services, bindings)
+        self._manner = manner or Manner()
         self._names: tuple[str, ...] = ()
+        self._delayed: dict[str, Work] = {}
+        self._flying: dict[str, Work] = {}
         self.run = run
-        self.progress = Progress()
+        self.book = Book(services, run.run_id)
+        self._turns = Turns(services, bindings, keeper, self.book, crew or Crew(), self._manner.means)
+        self._graph = graph
+        self._agenda = Agenda(graph, (), self.book.bad)
+        self.book.on_end = self._ended
+        self._turns.over(graph, judge)
 
     def over(self, graph: Graph, judge: Judge) -> None:
         """Go on with the notebook as it has become."""
-        self._graph, self._judge = graph, judge
+        self._turns.over(graph, judge)
+        if graph is not self._graph:
+            self._graph = graph
+            self._agenda = Agenda(graph, (), self.book.bad)
+            self._agenda.add(name for name in self._names if name in graph.steps and self._waits(name))
+
+    def _waits(self, name: str) -> bool:
+        return not self.book.over(name) and name not in self._delayed and name not in self._flying
+
+    def _ended(self, name: str, state: StepState) -> None:
+        self._agenda.ended(name, good=state in GOOD)
 
     def start(self, names: Iterable[str]) -> None:
         """Announce the run over these steps."""
         self._names = tuple(names)
+        self._services.cancel.begin()
+        self._agenda.add(self._names)
         options = {name: self._graph.steps[name].options for name in self._names}
         owners = {name: option.owner for name, option in options.items() if option.owner}
         tags = {name: option.tags for name, option in options.items() if option.tags}
         self._services.emit(RunStarted(self.run.started_at, self.run, self._names, owners, tags))
 
     def finish(self, state: RunState | None = None) -> RunResult:
-        """Announce the end; without ``state`` it follows from the steps. Of a cancelled run the rest is cancelled."""
+        """Announce the end, or the pause; without ``state`` it follows from the steps."""
+        self._services.cancel.end()
         if state is RunState.CANCELLED:
             self.cancel(self._names)
-        if state is None:
-            good = all(step.state in GOOD | {StepState.SKIPPED} for step in self.progress.steps.values())
-            state = RunState.SUCCEEDED if good else RunState.FAILED
+        book = self.book
+        for name in rules.caught(self._graph, book.states):
+            book.steps[name] = replace(book.steps[name], handled=True)
+        state = state or rules.run_state(self._graph, book.states)
         now = self._services.clock.now()
         self.run = replace(self.run, state=state, ended_at=now)
         self._services.emit(RunEnded(now, self.run.run_id, state))
-        steps = self.progress.steps
+        steps = dict(book.steps)
+        if state is RunState.WAITING:
+            steps |= {name: self.held(name) for name in self._names if name not in steps}
         order = [name for name in self._graph.steps if name in steps]
         return RunResult(self.run, {name: steps[name] for name in (*order, *(steps.keys() - order))})
 
-    def run_all(self, names: tuple[str, ...], forced: frozenset[str]) -> RunResult:
-        """Run or restore the named steps in graph order; failures keep their descendants from running."""
+    def held(self, name: str) -> StepRun:
+        """A step that could not be looked at, because something before it waits for a person."""
+        before = self._graph.ancestors([name]) if name in self._graph.steps else ()
+        waiting = [step for step in self._names if step in before and self.book.state(step) is StepState.WAITING]
+        return StepRun(name, StepState.PENDING, f"step {waiting[0]} waits for approval" if waiting else "")
+
+    def run_all(self, names: tuple[str, ...]) -> RunResult:
+        """Run or restore the named steps; failures keep what needs them from running, and nothing else."""
         self.start(names)
         try:
-            for name in names:
-                self.take(name, forced=name in forced)
+            self._drive(None)
+            if self._tripped():
+                self.book.cancel(self._names, f"step {self._tripped()} failed (--fail-fast)")
         except KeyboardInterrupt as interrupt:
-            self.progress.errors.setdefault("", interrupt)
+            self.book.errors.setdefault("", interrupt)
             return self.finish(RunState.CANCELLED)
         except BaseException:
             self.finish(RunState.FAILED)
             raise
         return self.finish()
 
-    def take(self, name: str, *, forced: bool = False, live: Mapping[str, Bound] | None = None) -> StepRun:
-        """Restore or execute one step. ``live`` gives its inputs as the user sees them, else its parents' results do.
+    def until(self, name: str, needed: tuple[str, ...]) -> None:
+        """Take a step and what it needs, given in graph order; while they wait for a retry, others have their turn.
 
-        A stored value that turns out to be damaged is made again by its step first.
+        Returns when the step ended, or cannot because something waits for a person.
 
         Raises:
-            KeyboardInterrupt: the user interrupted; the step is recorded as cancelled.
+            KeyboardInterrupt: the user interrupted.
         """
-        bad = [parent for parent in self._graph.parents[name] if self._is_bad(parent)]
-        if bad and live is None:
-            return self._end(name, StepState.UPSTREAM_FAILED, f"step {bad[0]} {self.progress.steps[bad[0]].state}")
+        self._agenda.add(step for step in needed if self._waits(step))
+        self._names += tuple(step for step in needed if step not in self._names)
+        self._drive((name, needed))
+
+    def alone(self, name: str, found: LiveInputs) -> None:
+        """Take one step with its inputs as the user sees them, whatever else has happened, until it ends or is held.
+
+        Raises:
+            KeyboardInterrupt: the user interrupted.
+        """
+        if self.book.over(name):
+            self.book.reopen(name)
+        if found.ruling is Ruling.WAIT:
+            return
+        if found.ruling is not Ruling.RUN:
+            self._rule_out(name, found.ruling, found.reason)
+            return
+        forced = name in self._manner.forced
+        self._take(name, Wish(forced=forced, live=found.inputs, consulted=found.consulted))
+        while name in self._delayed or name in self._flying:
+            self._services.cancel.check()
+            self._land()
+            due = self._due()
+            if due is not None:
+                self._again(due)
+            elif name in self._delayed or name in self._flying:
+                self._pause()
+
+    def _drive(self, only: tuple[str, tuple[str, ...]] | None) -> None:
+        """Take steps until nothing is left that could be taken; with ``only``, until its step ended."""
+        check = self._services.cancel.check
+        while only is None or not self.book.over(only[0]):
+            check()
+            self._land()
+            due = self._due() if self._delayed else None
+            if due is not None:
+                self._again(due)
+                continue
+            name = self._next(only)
+            if name is not None:
+                self._look(name, quiet=only is not None and name != only[0])
+            elif self._delayed or self._flying:
+                self._pause()
+            else:
+                return
+
+    def _next(self, only: tuple[str, tuple[str, ...]] | None) -> str | None:
+        if self._manner.fail_fast and self._tripped():
+            return None
+        if only is None:
+            return self._agenda.take()
+        return self._agenda.take_of(only[1]) or self._spare()
+
+    def _spare(self) -> str | None:
+        """A step that can fill a wait: one for which no context cell would be executed before its turn."""
+        if not self._delayed and not self._flying:
+            return None
+        steps, due = self._graph.steps, self._keeper.due
+        return self._agenda.take_of(name for name in self._agenda.ready() if not due(steps[name], self._graph))
+
+    def _tripped(self) -> str:
+        """The step whose failure nobody handles and that ends a run which fails fast, ``""`` for none."""
+        if not self._manner.fail_fast:
+            return ""
+        handled = {caught for _, caught in self._graph.catches}
+        failed = (name for name, state in self.book.states.items() if state is StepState.FAILED)
+        return next((name for name in failed if name not in handled), "")
+
+    def _look(self, name: str, *, quiet: bool) -> None:
+        """See what a step's rules say, and take it if they let it run."""
+        if not self._waits(name):
+            return
+        options = self._graph.steps[name].options
+        if not (self._agenda.free(name) and _is_plain(options)):
+            found = rules.ruling(self._graph, name, self.book.states, self.book.chosen)
+            if found is Ruling.WAIT:
+                return
+            if found is not Ruling.RUN:
+                self._rule_out(name, found, rules.why(self._graph, name, self.book.states, self.book.chosen))
+                return
+        forced = name in self._manner.forced
+        self._take(name, Wish(forced=forced, quiet=quiet) if forced or quiet else NO_WISH)
+
+    def _rule_out(self, name: str, found: Ruling, reason: str) -> None:
+        state = StepState.SKIPPED if found is Ruling.SKIP else StepState.UPSTREAM_FAILED
+        self.book.end(name, state, reason)
+        if state is StepState.SKIPPED:
+            self._turns.doors.unmake(self._graph.steps[name])
+
+    def _take(self, name: str, wish: Wish) -> None:
         try:
-            return self._take(self._graph.steps[name], forced=forced, live=live)
+            self._keep(name, self._turns.take(self._graph.steps[name], wish))
         except StoreError as error:
-            if live is None and self._remake(error):
-                return self.take(name, forced=forced)
-            self.progress.errors[name] = error
-            failure = replace(describe(error), hint=f"%pipeline run {name}")
-            return self._end(name, StepState.FAILED, str(error.args[0]), failure=failure)
+            self._damaged(name, error, again=wish.live is None)
 
-    def _take(self, step: Step, *, forced: bool, live: Mapping[str, Bound] | None) -> StepRun:
-        name = step.name
+    def _again(self, work: Work) -> None:
+        name = work.step.name
+        del self._delayed[name]
         try:
-            self._keeper.prepare(step, self._graph, self.run.run_id, lacking_only=live is not None)
-        except ContextError as error:
-            self.progress.errors[name] = error.cause
-            failure = describe(error.cause, error.traceback)
-            return self._end(name, StepState.FAILED, str(error.args[0]), failure=failure)
-        except KeyboardInterrupt:
-            self._end(name, StepState.CANCELLED, "interrupted")
-            raise
-        identity = self._judge.identify(step, self._inputs(name) if live is None else live)
-        for text in self._judge.warnings(step):
-            self._services.warn(self.run.run_id, name, text, _mend(text))
-        return self._settle(step, identity, forced=forced, live=live is not None)
+            self._keep(name, self._turns.attempt(work))
+        except StoreError as error:
+            self._damaged(name, error, again=work.wish.live is None)
 
-    def _remake(self, error: StoreError) -> bool:
-        """Run the steps of this run again whose stored outputs are damaged; whether there were any."""
-        lost = [name for name in self._graph.steps if self._is_damaged(name)]
-        for name in lost:
-            self._services.warn(self.run.run_id, name, f"{error.args[0]}; the step runs again")
-            del self.progress.results[name]
-            self.take(name)
-        return bool(lost)
+    def _keep(self, name: str, work: Work | None) -> None:
+        if work is not None:
+            (self._delayed if work.flying is None else self._flying)[name] = work
+
+    def _damaged(self, name: str, error: StoreError, *, again: bool) -> None:
+        """Run the steps of this run again whose stored outputs are damaged, then this one; or let it fail."""
+        lost = [step for step in self._graph.steps if self._is_damaged(step)] if again else []
+        if not lost:
+            self.book.errors[name] = error
+            failure = replace(describe(error), hint=f"%pipeline run {name}")
+            self.book.end(name, StepState.FAILED, str(error.args[0]), failure=failure)
+            return
+        for step in lost:
+            self._services.warn(self.run.run_id, step, f"{error.args[0]}; the step runs again")
+            self.book.reopen(step)
+            self._agenda.reopen(step)
+        self.book.reopen(name)
+        self._agenda.put(name)
 
     def _is_damaged(self, name: str) -> bool:
-        result = self.progress.results.get(name)
+        result = self.book.results.get(name)
         outputs = () if result is None else result.outputs.values()
         return any(artifact.digest in self._bindings.missing for artifact in outputs)
 
-    def _is_bad(self, name: str) -> bool:
-        done = self.progress.steps.get(name)
-        return done is not None and done.state not in GOOD
+    def _due(self) -> Work | None:
+        """The first step, in the order of its time, that is due for its next attempt."""
+        now = self._services.clock.monotonic()
+        due = [work for work in self._delayed.values() if work.due <= now]
+        return min(due, key=lambda work: work.due, default=None)
 
-    def _inputs(self, name: str) -> dict[str, Bound]:
-        """What the parents made in this run."""
-        return {variable: self._output(source, variable) for variable, source in self._graph.sources[name].items()}
+    def _land(self) -> None:
+        """Take in what was executed elsewhere, and stop what has had its time."""
+        for name, work in list(self._flying.items()):
+            flying = work.flying
+            assert flying is not None  # noqa: S101 - only those that fly are here
+            late = flying.deadline is not None and flying.deadline <= self._services.clock.monotonic()
+            if flying.future.done():
+                del self._flying[name]
+                self._keep(name, self._turns.conclude(work, flying.land()))
+            elif late:
+                del self._flying[name]
+                limit = work.step.options.timeout or work.step.options.total_timeout or 0.0
+                self._keep(name, self._turns.stop(work, StepTimeout(limit)))
 
-    def _output(self, source: str, variable: str) -> Bound:
-        result = self.progress.results.get(source)
-        if result is not None and variable in result.outputs:
-            return stored(result.outputs[variable])
-        return self._bindings.known(variable) or Bound(unique_digest(), None)
-
-    def _settle(self, step: Step, identity: Identity, *, forced: bool, live: bool) -> StepRun:
-        decision = self._decide(step, identity, forced=forced)
-        if decision.result is not None:
-            return self._restore(step, decision.result)
-        reusable = not identity.uncacheable
-        with self._services.store.flight(identity.key) if reusable else nullcontext():
-            if reusable and not forced:
-                decision = self._decide(step, identity, forced=False, fresh=True)
-                if decision.result is not None:
-                    return self._restore(step, decision.result)
-            return self._execute(step, identity, decision, live=live)
-
-    def _decide(self, step: Step, identity: Identity, *, forced: bool, fresh: bool = False) -> Decision:
-        facts = self._judge.facts(step, identity, forced=forced, run_id=self.run.run_id, fresh=fresh)
-        return decide(facts)
-
-    def _restore(self, step: Step, result: Result) -> StepRun:
-        services = self._services
-        self._bindings.restore(result)
-        now = services.clock.now()
-        size = sum(artifact.bytes for artifact in result.outputs.values())
-        services.emit(StepRestored(now, self.run.run_id, step.name, result.key, result.duration, size))
-        self.progress.results[step.name] = result
-        done = StepRun(
-            step=step.name,
-            state=StepState.CACHED,
-            reason="unchanged",
-            key=result.key,
-            started_at=now,
-            ended_at=now,
-            time_saved=result.duration,
-            output_bytes=size,
-        )
-        self.progress.steps[step.name] = done
-        return done
-
-    def _execute(self, step: Step, identity: Identity, decision: Decision, *, live: bool) -> StepRun:
-        services = self._services
-        started = services.clock.now()
-        reasons = tuple(map(str, decision.reasons))
-        services.emit(StepStarted(started, self.run.run_id, step.name, identity.key, reasons))
-        executed = self._attempts.execute(step, identity, self.run.run_id, live=live)
-        if executed.result is None:
-            more = {"reasons": reasons, "key": identity.key, "started_at": started, "attempts": 1}
-            return self._failed(step, executed, more)
-        self.progress.results[step.name] = executed.result
-        for name in self._judge.drift(step, identity):
-            message = f"the body changed {name}, which it also reads: the next run sees another value and runs again"
-            services.warn(self.run.run_id, step.name, message, f"work on a copy, or do not count it: --ignore {name}")
-        done = StepRun(
-            step=step.name,
-            state=StepState.SUCCEEDED,
-            reason=reasons[0] if reasons else "",
-            reasons=reasons,
-            key=identity.key,
-            started_at=started,
-            ended_at=services.clock.now(),
-            attempts=1,
-            output_bytes=sum(artifact.bytes for artifact in executed.result.outputs.values()),
-        )
-        self.progress.steps[step.name] = done
-        return done
-
-    def _failed(self, step: Step, executed: Executed, more: Mapping[str, object]) -> StepRun:
-        error = executed.error
-        if isinstance(error, KeyboardInterrupt):
-            self._end(step.name, StepState.CANCELLED, "interrupted", **more)
-            raise error
-        if error is not None:
-            self.progress.errors[step.name] = error
-        failure = executed.failure
-        text = "" if failure is None else f"{failure.error_type}: {failure.message}"
-        return self._end(step.name, StepState.FAILED, text, failure=failure, **more)
-
-    def _end(self, name: str, state: StepState, reason: str, **more: object) -> StepRun:
-        now = self._services.clock.now()
-        done = replace(StepRun(name, state, reason, ended_at=now), **more)  # type: ignore[arg-type]
-        self._services.emit(StepEnded(now, self.run.run_id, name, state, reason, done.reasons))
-        self.progress.steps[name] = done
-        return done
+    def _pause(self) -> None:
+        """Wait for what comes first: the next attempt, something that lands, or a wish to end."""
+        clock = self._services.clock
+        now = clock.monotonic()
+        times = [work.due for work in self._delayed.values()]
+        times += [work.flying.deadline for work in self._flying.values() if work.flying and work.flying.deadline]
+        seconds = min([_SLICE, *(max(0.0, at - now) for at in times)])
+        if self._flying:
+            futures = [work.flying.future for work in self._flying.values() if work.flying is not None]
+            wait(futures, timeout=seconds, return_when=FIRST_COMPLETED)
+        else:
+            clock.sleep(seconds)
 
     def cancel(self, names: Iterable[str]) -> None:
-        """Record those of the steps that have not been taken yet as cancelled."""
-        for name in names:
-            if name not in self.progress.steps:
-                self._end(name, StepState.CANCELLED, "interrupted")
+        """End what flies or waits for a retry, and record those of the steps that have not ended as cancelled."""
+        for work in list(self._flying.values()):
+            try:
+                self._turns.stop(work, KeyboardInterrupt())
+            except KeyboardInterrupt:
+                continue
+        self._flying.clear()
+        self._delayed.clear()
+        self.book.cancel(names, "interrupted")
 
 
-def _mend(text: str) -> str:
-    kind, _, rest = text.partition("uncacheable: ")
-    name = rest.partition(":")[0]
-    return "" if kind or not name.isidentifier() else f"--ignore {name}, or make {name} the output of a step"
+def _is_plain(options: StepOptions) -> bool:
+    """Whether nothing but the end of its parents decides about a step."""
+    return options.trigger is Trigger.ALL_SUCCESS and not options.branch and not options.catch

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nbsteps.config import Config
 from nbsteps.core.events import Event, Warned
+from nbsteps.engine.cancel import Cancel
 from nbsteps.ports import Clock, Evaluator, Listener, Store
 
 
@@ -35,6 +36,7 @@ class Services:
         private: files and folders of our own, which never count as read by a body.
         epoch: counts executions of user code and requests by the user; what was read from live objects holds for
             one epoch only.
+        cancel: how a run is asked to end from another thread.
     """
 
     evaluator: Evaluator
@@ -48,6 +50,10 @@ class Services:
     listeners: list[Listener] = field(default_factory=list)
     private: tuple[Path, ...] = ()
     epoch: int = 0
+    cancel: Cancel = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cancel = Cancel(self.evaluator.interrupt)
 
     def emit(self, event: Event) -> None:
         """Tell the store first, so that what others hear of is durable, then everybody else."""

@@ -6,20 +6,26 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from nbsteps.core.decide import Action, Decision, Facts
-from nbsteps.core.errors import MissingInputError, ProblemsError, StoreError, UsageError
+from nbsteps.core.decide import Decision
+from nbsteps.core.errors import Problem, ProblemsError, UsageError
 from nbsteps.core.events import Cleared
 from nbsteps.core.graph import Graph, build
-from nbsteps.core.model import Artifact, Cell, Result, Run, RunResult, Step, StepRun
-from nbsteps.core.plan import Plan, forecast
-from nbsteps.core.reasons import Reason, ReasonKind
+from nbsteps.core.model import Cell, Result, Run, RunResult, Step, StepRun
+from nbsteps.core.plan import Plan
 from nbsteps.core.states import RunState, StepState
-from nbsteps.engine.bindings import Bindings, Bound, stored
-from nbsteps.engine.contexts import ContextError, ContextKeeper
-from nbsteps.engine.judge import Judge
+from nbsteps.engine.approval import Approvals
+from nbsteps.engine.bindings import Bindings, Bound
+from nbsteps.engine.contexts import ContextKeeper
+from nbsteps.engine.executed import Crew, Means
+from nbsteps.engine.forecasting import Forecast
+from nbsteps.engine.judge import Identity, Judge
+from nbsteps.engine.live import live_inputs
+from nbsteps.engine.mapping import ItemMapper
 from nbsteps.engine.notebook import NotebookCells
-from nbsteps.engine.runner import Runner
+from nbsteps.engine.retrying import doubtful_names
+from nbsteps.engine.runner import Manner, Runner
 from nbsteps.engine.services import Services, new_id, paused_collector
+from nbsteps.engine.turns import given_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,11 @@ class Session:
         self._judge: Judge | None = None
         self._open: Runner | None = None
         self._managed = False
-        self._forced = frozenset[str]()
+        self._paused: tuple[tuple[str, ...], Manner] | None = None
+        self.gate = Approvals(services)
+        self._crew = Crew(gate=self.gate, mapper=ItemMapper(services, self.bindings, self.judge))
+        self.ended: dict[str, StepRun] = {}
+        """How each step ended the last time that this kernel took it."""
         self._parameters: dict[str, object] = {}
 
     def graph(self) -> Graph:
@@ -113,42 +123,38 @@ class Session:
     def plan(self, targets: Iterable[str] = (), forced: frozenset[str] = frozenset()) -> Plan:
         """What a run would do now. Context cells that are needed and missing are executed, steps never."""
         self.services.epoch += 1
-        names = self.select(targets)
-        graph, judge = self.graph(), self.judge()
-        contexts: dict[str, str] = {}
-        judge.recall(tuple(name for name in names if name not in graph.blocked))
+        return Forecast(self, forced).over(self.select(targets))
 
-        def assess(step: Step, inputs: Mapping[str, Artifact]) -> Facts | Decision:
-            for context in self.keeper.due(step, graph):
-                contexts.setdefault(context.cell.label, step.name)
-                self._lend(context.names.reads | context.touched, graph, judge)
-            try:
-                self.keeper.prepare(step, graph, "")
-            except (ContextError, StoreError) as error:
-                return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, str(error.args[0])),))
-            bound = {name: stored(artifact) for name, artifact in inputs.items()}
-            return judge.facts(step, judge.identify(step, bound), forced=step.name in forced, run_id="")
+    def past_gate(self, step: Step, identity: Identity, inputs: Mapping[str, Bound]) -> Identity:
+        """What the step is with the values that a person approved it with; unchanged where nobody has."""
+        opened = self.gate.known(step, identity)
+        if opened is None or not opened.values:
+            return identity
+        return self.judge().identify(step, inputs, tuple(given_parts(opened.values)))
 
-        found = forecast(graph, frozenset(names), assess, judge.latest)
-        return Plan(found.decisions, contexts)
+    def is_open(self, step: Step, identity: Identity) -> bool:
+        """Whether a person has approved the step as it is."""
+        return self.gate.known(step, identity) is not None
 
-    def _lend(self, names: Iterable[str], graph: Graph, judge: Judge) -> None:
-        """Bind what a context cell reads of other steps, where the kernel has nothing under that name."""
-        for source, step in graph.steps.items():
-            latest = judge.latest(source)
-            for name in set(step.outputs) & set(names) & latest.keys():
-                if not self.bindings.present(name):
-                    self.bindings.bind(name, latest[name])
-
-    def run(
+    def run(  # noqa: PLR0913 - each is a word of its own, by keyword
         self,
         targets: Iterable[str] = (),
         *,
         forced: Iterable[str] = (),
         parameters: Mapping[str, object] | None = None,
         trigger: str = "magic",
+        fail_fast: bool = False,
+        means: Means | None = None,
     ) -> tuple[RunResult, Mapping[str, BaseException]]:
         """Run what must run, for the targets and what they need.
+
+        Args:
+            targets: steps; all if there is none.
+            forced: steps whose bodies run whatever is stored.
+            parameters: values for variables of a ``parameters`` cell.
+            trigger: what the history says started the run.
+            fail_fast: start nothing more once a step failed.
+            means: what may be executed away from the main thread.
 
         Returns:
             What became of the steps, and the exceptions of those that failed; ``""`` holds an interrupt.
@@ -160,18 +166,51 @@ class Session:
         self.services.epoch += 1
         wanted = tuple(targets)
         names = self.select(wanted)
-        graph = self.graph()
         # What has no name cannot be asked for: it counts where everything is.
-        wrong = graph.errors(names if wanted else (*names, ""))
-        if wrong:
-            raise ProblemsError(wrong)
+        self._refuse(names if wanted else (*names, ""))
         if parameters:
             self.set_parameters(parameters)
-        self.bindings.retire(graph.assigned())
-        runner = self._runner(trigger)
+        self.bindings.retire(self.graph().assigned())
+        manner = Manner(frozenset(forced), fail_fast, means or Means())
+        runner = self._runner(trigger, manner)
         self._recall(names)
-        result = runner.run_all(names, frozenset(forced))
-        return result, runner.progress.errors
+        self._paused = None
+        try:
+            result = runner.run_all(names)
+        finally:
+            self.ended.update(runner.book.steps)
+        if result.state is RunState.WAITING:
+            self._paused = wanted, manner
+        return result, runner.book.errors
+
+    def resume(self, trigger: str = "magic") -> tuple[RunResult, Mapping[str, BaseException]] | None:
+        """Go on with the run that waits for a person; None if there is none in this kernel."""
+        if self._paused is None:
+            return None
+        wanted, manner = self._paused
+        return self.run(wanted, trigger=trigger, fail_fast=manner.fail_fast, means=manner.means)
+
+    def cancel(self) -> bool:
+        """Ask the current run to end; callable from any thread. False if there is none."""
+        return self.services.cancel.ask()
+
+    def _refuse(self, names: Iterable[str]) -> None:
+        """Start nothing where something is known to be wrong.
+
+        Raises:
+            ProblemsError: it is.
+        """
+        graph, evaluator = self.graph(), self.services.evaluator
+        wrong = graph.errors(names)
+        steps = [name for name in names if name in graph.steps]
+        if not evaluator.limits:
+            wrong += tuple(_unlimited(graph.steps[name]) for name in steps if _is_limited(graph.steps[name]))
+        listing = [
+            name for name in steps if graph.steps[name].options.retry_on or graph.steps[name].options.no_retry_on
+        ]
+        wrong += tuple(doubtful_names(graph, listing, evaluator.namespace))
+        if wrong:
+            raise ProblemsError(wrong)
 
     def set_parameters(self, values: Mapping[str, object]) -> None:
         """Set variables that a ``parameters`` cell assigns.
@@ -189,7 +228,7 @@ class Session:
         self._parameters.update(values)
         self.keeper.override(graph, values)
 
-    def begin(
+    def begin(  # noqa: PLR0913 - each is a word of its own, by keyword
         self,
         trigger: str,
         *,
@@ -197,6 +236,8 @@ class Session:
         forced: Iterable[str] = (),
         steps: Iterable[str] = (),
         parameters: Mapping[str, object] | None = None,
+        fail_fast: bool = False,
+        means: Means | None = None,
     ) -> str:
         """Open a run that step cells join until :meth:`end`; returns its identifier.
 
@@ -204,7 +245,8 @@ class Session:
         missing; otherwise from the kernel as the user sees them. ``parameters`` are only recorded.
         """
         self._parameters.update(parameters or {})
-        self._open, self._managed, self._forced = self._runner(trigger), managed, frozenset(forced)
+        self._managed = managed
+        self._open = self._runner(trigger, Manner(frozenset(forced), fail_fast, means or Means()))
         self._open.start(self.select(steps))
         return self._open.run.run_id
 
@@ -221,74 +263,54 @@ class Session:
             MissingInputError: an input is neither in the kernel nor fresh in the store.
         """
         self.services.epoch += 1
-        graph = self.graph()
-        wrong = graph.errors([name])
-        if wrong:
-            raise ProblemsError(wrong)
+        self._refuse([name])
         if self._open is not None:
-            self._open.over(graph, self.judge())
+            self._open.over(self.graph(), self.judge())
         if self._open is not None and self._managed:
             return self._join(self._open, name)
         return self._alone(name, trigger)
 
     def _alone(self, name: str, trigger: str) -> CellRun:
+        live = live_inputs(self, name, self.ended)
         self._recall((name,))
-        live = self._live_inputs(name)
         joined = self._open
-        runner = joined or self._runner(trigger)
+        runner = joined or self._runner(trigger, Manner())
+        runner.book.before = self.ended
         if joined is None:
             runner.start([name])
         state: RunState | None = RunState.FAILED
         try:
-            runner.take(name, live=live)
+            runner.alone(name, live)
             state = None
         except KeyboardInterrupt as interrupt:
             state = RunState.CANCELLED
             runner.cancel([name])
-            runner.progress.errors[name] = interrupt
+            runner.book.errors[name] = interrupt
         finally:
             if joined is None:
                 runner.finish(state)
-        return self._outcome(runner, name, runner.progress.steps[name])
+        return self._outcome(runner, name)
 
     def _join(self, runner: Runner, name: str) -> CellRun:
         """A step cell in a managed run: what it needs and has not been taken yet comes first."""
-        done = runner.progress.steps
-        if name in done:
-            return self._outcome(runner, name, done[name], shown=False)
-        names = tuple(needed for needed in self.select([name]) if needed not in done)
+        book = runner.book
+        if book.over(name):
+            return self._outcome(runner, name, shown=False)
+        names = tuple(needed for needed in self.select([name]) if not book.over(needed))
         self._recall(names)
         try:
-            for needed in names:
-                runner.take(needed, forced=needed in self._forced)
+            runner.until(name, names)
         except KeyboardInterrupt as interrupt:
             runner.cancel([name])
-            runner.progress.errors[name] = interrupt
-        return self._outcome(runner, name, done[name])
+            book.errors[name] = interrupt
+        return self._outcome(runner, name)
 
-    def _outcome(self, runner: Runner, name: str, step: StepRun, *, shown: bool = True) -> CellRun:
-        progress = runner.progress
+    def _outcome(self, runner: Runner, name: str, *, shown: bool = True) -> CellRun:
+        book = runner.book
+        self.ended.update(book.steps)
+        step = book.steps.get(name) or runner.held(name)
         executed = shown and step.state is not StepState.CACHED
-        return CellRun(step, progress.results.get(name), progress.errors.get(name), shown=executed)
-
-    def _live_inputs(self, name: str) -> dict[str, Bound]:
-        """The step's inputs as the user sees them; those that the kernel lacks are restored where fresh."""
-        graph = self.graph()
-        for variable, source in graph.sources[name].items():
-            if not self.bindings.present(variable):
-                self._fetch(name, variable, source)
-        return {variable: self.bindings.live(variable) for variable in graph.sources[name]}
-
-    def _fetch(self, name: str, variable: str, source: str) -> None:
-        plan = self.plan([source])
-        decision = plan.decisions[source]
-        if decision.result is None or decision.action is not Action.RESTORE:
-            step = self.graph().steps[name]
-            missing = ", ".join(plan.steps(Action.RUN, Action.MAY_RUN, Action.SKIP))
-            message = f"input {variable} is not in the kernel, and step {source}, which writes it, is not fresh"
-            seen = f"{message} ({decision.text}); steps to run: {missing}"
-            raise MissingInputError(seen, step=name, cell=step.cell.label, hint=f"%pipeline run {name}")
-        self.bindings.restore(decision.result, [variable])
+        return CellRun(step, book.results.get(name), book.errors.get(name), shown=executed)
 
     def why(self, name: str) -> Decision:
         """What would be decided for one step now, and why."""
@@ -329,7 +351,7 @@ class Session:
     def _recall(self, names: tuple[str, ...]) -> None:
         self.judge().recall(names)
 
-    def _runner(self, trigger: str) -> Runner:
+    def _runner(self, trigger: str, manner: Manner) -> Runner:
         services = self.services
         shown = {name: shown_parameter(name, value) for name, value in self._parameters.items()}
         run = Run(
@@ -342,7 +364,18 @@ class Session:
             user=services.host.user,
             parameters=shown,
         )
-        return Runner(services, self.bindings, self.keeper, self.judge(), self.graph(), run)
+        return Runner(
+            services, self.bindings, self.keeper, self.judge(), self.graph(), run, crew=self._crew, manner=manner
+        )
+
+
+def _is_limited(step: Step) -> bool:
+    return step.options.timeout is not None or step.options.total_timeout is not None
+
+
+def _unlimited(step: Step) -> Problem:
+    message = "a timeout cannot be enforced here: there is no signal for it, or this is not the main thread"
+    return Problem(step.name, step.cell.label, message, "take --timeout and --total-timeout out of its line")
 
 
 _SECRET = re.compile(r"pass|secret|token|credential|api_?key|auth", re.IGNORECASE)

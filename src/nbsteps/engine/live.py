@@ -1,0 +1,136 @@
+"""A step cell that is executed by itself: its inputs as the user sees them, and what earlier cells say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nbsteps.core import rules
+from nbsteps.core.decide import Action
+from nbsteps.core.errors import MissingInputError
+from nbsteps.core.model import StepRun
+from nbsteps.core.rules import Ruling
+from nbsteps.core.states import GOOD, StepState
+from nbsteps.engine.bindings import ABSENT, NO_VALUE, Bound
+
+if TYPE_CHECKING:
+    from nbsteps.engine.session import Session
+
+_HELD = frozenset({StepState.WAITING, StepState.PENDING})
+
+
+@dataclass(frozen=True, slots=True)
+class LiveInputs:
+    """What a step cell finds.
+
+    Attributes:
+        inputs: content of its inputs.
+        consulted: content of what only its condition reads.
+        ruling: whether it runs, as far as the ends of other steps say.
+        reason: why not.
+    """
+
+    inputs: Mapping[str, Bound] = field(default_factory=dict)
+    consulted: Mapping[str, Bound] = field(default_factory=dict)
+    ruling: Ruling = Ruling.RUN
+    reason: str = ""
+
+
+def live_inputs(session: Session, name: str, before: Mapping[str, StepRun]) -> LiveInputs:
+    """Find a step's inputs; those that the kernel lacks are restored where fresh.
+
+    A variable that is there counts, whoever made it. Only where one is lacking do the ends of the steps that might
+    have made it decide, by the step's rule.
+
+    Args:
+        session: the kernel's.
+        name: the step.
+        before: how steps ended the last time that this kernel took them.
+
+    Raises:
+        MissingInputError: an input is neither in the kernel nor fresh in the store.
+    """
+    graph = session.graph()
+    states = {step: done.state for step, done in before.items()}
+    early = _beforehand(session, name, states)
+    if early is not None:
+        return early
+    found: dict[str, Bound] = {}
+    lacking = list[str]()
+    consults = graph.consults.get(name, {})
+    for variable, source in (*graph.sources[name].items(), *consults.items()):
+        if _fetched(session, name, variable, states):
+            known = session.bindings.known(variable)
+            present = session.bindings.present(variable)
+            found[variable] = session.bindings.live(variable) if present else known or ABSENT
+        elif _bad(graph.candidates(name, variable), states):
+            lacking.append(variable)
+            found[variable] = NO_VALUE
+        else:
+            raise _missing(session, name, variable, source)
+    inputs = {variable: found[variable] for variable in graph.sources[name]}
+    consulted = {variable: found[variable] for variable in consults}
+    if not lacking:
+        return LiveInputs(inputs, consulted)
+    ruling, reason = _ruled(session, name, states)
+    if ruling is Ruling.UPSTREAM_FAILED:
+        raise _missing(session, name, lacking[0], graph.candidates(name, lacking[0])[0])
+    return LiveInputs(inputs, consulted, ruling, reason)
+
+
+def _beforehand(session: Session, name: str, states: Mapping[str, StepState]) -> LiveInputs | None:
+    """What a branch of which another member was taken, or a catch without a failure, says before anything else."""
+    graph = session.graph()
+    options = graph.steps[name].options
+    if options.branch:
+        # Of members that this kernel has not seen it is taken that they are not the ones.
+        members = dict.fromkeys(graph.groups[options.branch], StepState.SKIPPED)
+        if rules.branch(graph, name, members | dict(states)) is Ruling.SKIP:
+            reason = rules.why(graph, name, members | dict(states))
+            return LiveInputs(ruling=Ruling.SKIP, reason=reason)
+    if options.catch and rules.catch(graph, name, states) is not Ruling.RUN:
+        return LiveInputs(ruling=Ruling.SKIP, reason=f"step {options.catch} did not fail")
+    return None
+
+
+def _fetched(session: Session, name: str, variable: str, states: Mapping[str, StepState]) -> bool:
+    """Whether a variable is in the kernel, restored if need be, or known to have been left unassigned."""
+    bindings = session.bindings
+    if bindings.present(variable) or bindings.known(variable) is ABSENT:
+        return True
+    for source in session.graph().candidates(name, variable):
+        if states.get(source, StepState.SUCCEEDED) not in GOOD:
+            continue
+        decision = session.plan([source]).decisions[source]
+        if decision.result is not None and decision.action is Action.RESTORE:
+            if variable in decision.result.outputs:
+                bindings.restore(decision.result, [variable])
+            else:
+                bindings.absent(variable)
+            return True
+    return False
+
+
+def _bad(candidates: Iterable[str], states: Mapping[str, StepState]) -> bool:
+    return all(states.get(source, StepState.SUCCEEDED) not in GOOD for source in candidates)
+
+
+def _ruled(session: Session, name: str, states: Mapping[str, StepState]) -> tuple[Ruling, str]:
+    graph = session.graph()
+    held = [parent for parent in graph.parents[name] if states.get(parent) in _HELD]
+    if held:
+        return Ruling.WAIT, f"step {held[0]} waits for approval"
+    taken = dict.fromkeys(graph.parents[name], StepState.SUCCEEDED) | dict(states)
+    trigger = graph.steps[name].options.trigger
+    found = rules.verdict(trigger, rules.parent_states(graph, name, taken))
+    return found, "" if found is Ruling.RUN else rules.why(graph, name, taken)
+
+
+def _missing(session: Session, name: str, variable: str, source: str) -> MissingInputError:
+    plan = session.plan([source])
+    step = session.graph().steps[name]
+    missing = ", ".join(plan.steps(Action.RUN, Action.MAY_RUN, Action.SKIP))
+    message = f"input {variable} is not in the kernel, and step {source}, which writes it, is not fresh"
+    seen = f"{message} ({plan.decisions[source].text}); steps to run: {missing}"
+    return MissingInputError(seen, step=name, cell=step.cell.label, hint=f"%pipeline run {name}")

@@ -1,0 +1,327 @@
+"""One step's turn: its condition, its gate, the decision, and attempts until it ends or has to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+
+from nbsteps.core import retry
+from nbsteps.core.decide import Decision, decide
+from nbsteps.core.events import StepRestored, StepRetrying, StepStarted
+from nbsteps.core.graph import Graph
+from nbsteps.core.model import Part, PartKind, Result, Step, StepRun
+from nbsteps.core.states import StepState
+from nbsteps.core.terms import ERROR
+from nbsteps.engine.attempt import Attempts, describe
+from nbsteps.engine.bindings import Bindings, Bound, digest_or_unique
+from nbsteps.engine.book import Book
+from nbsteps.engine.contexts import ContextError, ContextKeeper
+from nbsteps.engine.doors import Doors
+from nbsteps.engine.executed import Crew, Executed, Flying, Means, Trial
+from nbsteps.engine.judge import Identity, Judge
+from nbsteps.engine.retrying import asked_delay, retryable, why_failed
+from nbsteps.engine.services import Services
+from nbsteps.identity import content
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a step is to be taken.
+
+    Attributes:
+        forced: run its body whatever is stored.
+        live: its inputs as the user sees them; None for what its parents made in this run.
+        consulted: the same for what only its condition reads.
+        quiet: capture its output without showing it: its cell's turn comes later.
+    """
+
+    forced: bool = False
+    live: Mapping[str, Bound] | None = None
+    consulted: Mapping[str, Bound] = field(default_factory=dict)
+    quiet: bool = False
+
+
+NO_WISH = Wish()
+
+
+@dataclass(slots=True)
+class Work:
+    """A step whose body was started and that has not ended: it waits for its next attempt, or flies.
+
+    Attributes:
+        given: what the engine binds for the body: form values, the caught exception.
+        started_at: seconds since the epoch.
+        began: the same by the clock's ``monotonic``.
+        number: of the latest attempt.
+        delay: seconds before the next one.
+        due: when that is, by the clock's ``monotonic``.
+        flying: the latest attempt, where it is executed elsewhere.
+    """
+
+    step: Step
+    identity: Identity
+    wish: Wish
+    given: Mapping[str, object]
+    reasons: tuple[str, ...] = ()
+    started_at: float = 0.0
+    began: float = 0.0
+    number: int = 0
+    delay: float = 0.0
+    due: float = 0.0
+    flying: Flying | None = None
+
+
+class Turns:
+    """Takes the steps of one run, one at a time, on the main thread."""
+
+    def __init__(  # noqa: PLR0913 - the parts of one kernel's engine, all needed
+        self, services: Services, bindings: Bindings, keeper: ContextKeeper, book: Book, crew: Crew, means: Means
+    ) -> None:
+        self._services = services
+        self._bindings = bindings
+        self._keeper = keeper
+        self._book = book
+        self._crew = crew
+        self._means = means
+        self._attempts = Attempts(services, bindings)
+        self.doors = Doors(services, bindings, book, crew.gate)
+        self._graph: Graph
+        self._judge: Judge
+
+    def over(self, graph: Graph, judge: Judge) -> None:
+        """Work on this graph from now on."""
+        self._graph, self._judge = graph, judge
+        self.doors.over(graph)
+
+    def take(self, step: Step, wish: Wish = NO_WISH) -> Work | None:
+        """Skip, hold, restore or execute a step; what is left to do if it has not ended.
+
+        Raises:
+            StoreError: a stored value cannot be read back.
+            KeyboardInterrupt: the user interrupted; the step is recorded as cancelled.
+        """
+        name = step.name
+        try:
+            self._keeper.prepare(step, self._graph, self._book.run_id, lacking_only=wish.live is not None)
+            inputs = self.doors.inputs(name) if wish.live is None else wish.live
+            if step.options.when and not self.doors.wanted(step, inputs, None if wish.live is None else wish.consulted):
+                return None
+        except ContextError as error:
+            self._book.errors[name] = error.cause
+            failure = describe(error.cause, error.traceback)
+            self._book.end(name, StepState.FAILED, str(error.args[0]), failure=failure)
+            return None
+        except KeyboardInterrupt:
+            self._book.end(name, StepState.CANCELLED, "interrupted")
+            raise
+        given: dict[str, object] = {ERROR: self.doors.caught(step.options.catch)} if step.options.catch else {}
+        identity = self._identify(step, inputs, given)
+        if step.options.approve:
+            opened = self.doors.open(step, identity, inputs)
+            if opened is None:
+                return None
+            given |= opened
+            identity = self._identify(step, inputs, given)
+        for text in self._judge.warnings(step):
+            self._services.warn(self._book.run_id, name, text, mend(text))
+        return self._settle(Work(step, identity, wish, given))
+
+    def _identify(self, step: Step, inputs: Mapping[str, Bound], given: Mapping[str, object]) -> Identity:
+        return self._judge.identify(step, inputs, tuple(given_parts(given)) if given else ())
+
+    def _settle(self, work: Work) -> Work | None:
+        decision = self._decide(work)
+        if decision.result is not None:
+            self._restore(work.step, decision.result)
+            return None
+        work.reasons = tuple(map(str, decision.reasons))
+        return self.attempt(work)
+
+    def _decide(self, work: Work, *, fresh: bool = False) -> Decision:
+        forced = work.wish.forced
+        facts = self._judge.facts(work.step, work.identity, forced=forced, run_id=self._book.run_id, fresh=fresh)
+        return decide(facts)
+
+    def attempt(self, work: Work) -> Work | None:
+        """Execute the body, unless another process has done so meanwhile; what is left to do.
+
+        Raises:
+            StoreError: an input cannot be read back.
+            KeyboardInterrupt: the user interrupted; the step is recorded as cancelled.
+        """
+        reusable = not work.identity.uncacheable
+        if work.number and self._too_late(work):
+            return None
+        with self._services.store.flight(work.identity.key) if reusable else nullcontext():
+            if reusable and not work.wish.forced:
+                decision = self._decide(work, fresh=True)
+                if decision.result is not None:
+                    self._restore(work.step, decision.result)
+                    return None
+                work.reasons = work.reasons or tuple(map(str, decision.reasons))
+            executed = self._execute(work)
+        if isinstance(executed, Executed):
+            return self.conclude(work, executed)
+        work.flying = executed
+        return work
+
+    def _too_late(self, work: Work) -> bool:
+        """Whether the time over all attempts ran out while the step waited."""
+        limit = work.step.options.total_timeout
+        if limit is None or self._services.clock.monotonic() - work.began < limit:
+            return False
+        self._fail(work, Executed(None, self._book.errors.get(work.step.name)), str(retry.Reason.TOTAL_TIMEOUT))
+        return True
+
+    def _execute(self, work: Work) -> Executed | Flying:
+        step, book, clock = work.step, self._book, self._services.clock
+        if not work.number:
+            work.started_at, work.began = clock.now(), clock.monotonic()
+            self._services.emit(StepStarted(work.started_at, book.run_id, step.name, work.identity.key, work.reasons))
+            book.move(step.name, StepState.QUEUED)
+        work.number += 1
+        trial = Trial(
+            run_id=book.run_id,
+            number=work.number,
+            delay=work.delay,
+            limit=retry.limit(step.options, clock.monotonic() - work.began),
+            live=work.wish.live is not None and work.number == 1,
+            forced=work.wish.forced,
+            quiet=work.wish.quiet,
+            given=work.given,
+            means=self._means,
+        )
+        book.move(step.name, StepState.RUNNING)
+        return self._send(step, work.identity, trial)
+
+    def _send(self, step: Step, identity: Identity, trial: Trial) -> Executed | Flying:
+        if step.options.map and self._crew.mapper is not None:
+            return self._crew.mapper.execute(step, identity, trial)
+        elsewhere = self._crew.elsewhere
+        if elsewhere is not None and elsewhere.takes(step, self._means):
+            flying = elsewhere.launch(step, identity, trial)
+            if flying is not None:
+                return flying
+        return self._attempts.execute(step, identity, trial)
+
+    def conclude(self, work: Work, executed: Executed) -> Work | None:
+        """Record what an attempt came to; what is left to do if another follows.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted.
+        """
+        work.flying = None
+        name, error = work.step.name, executed.error
+        if executed.result is not None:
+            self._succeed(work, executed.result, executed)
+            return None
+        if executed.skipped is not None:
+            self.doors.skip(work.step, executed.skipped or "skipped by its body", **self._facts(work, executed))
+            return None
+        if isinstance(error, KeyboardInterrupt):
+            self._book.end(name, StepState.CANCELLED, "interrupted", **self._facts(work, executed))
+            raise error
+        following = self._following(work, executed)
+        if isinstance(following, retry.Wait):
+            return self._wait(work, executed, following.delay)
+        self._fail(work, executed, executed.reason or why_failed(work.step, error, following.reason))
+        return None
+
+    def _following(self, work: Work, executed: Executed) -> retry.Wait | retry.GiveUp:
+        step, error = work.step, executed.error
+        if step.options.map or error is None:
+            return retry.GiveUp(retry.Reason.NON_RETRYABLE)
+        total = why_failed(step, error, retry.Reason.NON_RETRYABLE) == retry.Reason.TOTAL_TIMEOUT
+        return retry.after(
+            retry.policy(step.options),
+            attempt=work.number,
+            elapsed=self._services.clock.monotonic() - work.began,
+            retryable=not total and retryable(step, error, self._services, self._book.run_id),
+            asked=asked_delay(error),
+            seed=f"{self._book.run_id}\0{step.name}",
+        )
+
+    def _wait(self, work: Work, executed: Executed, delay: float) -> Work:
+        clock, name = self._services.clock, work.step.name
+        if executed.error is not None:
+            self._book.errors[name] = executed.error
+        now = clock.now()
+        self._book.move(name, StepState.RETRYING)
+        work.delay, work.due = delay, clock.monotonic() + delay
+        self._services.emit(StepRetrying(now, self._book.run_id, name, work.number, delay, now + delay))
+        return work
+
+    def _fail(self, work: Work, executed: Executed, reason: str) -> None:
+        name = work.step.name
+        if executed.error is not None:
+            self._book.errors[name] = executed.error
+        failure = executed.failure
+        if failure is None and executed.error is not None:
+            failure = describe(executed.error)
+        text = "" if failure is None else f"{failure.error_type}: {failure.message}"
+        more = self._facts(work, executed)
+        self._book.end(name, StepState.FAILED, reason or text, failure=failure, **more)
+
+    def _facts(self, work: Work, executed: Executed) -> dict[str, object]:
+        return {
+            "reasons": work.reasons,
+            "key": work.identity.key,
+            "started_at": work.started_at,
+            "attempts": work.number,
+            "items": executed.items,
+        }
+
+    def _succeed(self, work: Work, result: Result, executed: Executed) -> None:
+        step = work.step
+        for name in self._judge.drift(step, work.identity):
+            message = f"the body changed {name}, which it also reads: the next run sees another value and runs again"
+            hint = f"work on a copy, or do not count it: --ignore {name}"
+            self._services.warn(self._book.run_id, step.name, message, hint)
+        done = replace(
+            StepRun(step.name, StepState.SUCCEEDED, work.reasons[0] if work.reasons else ""),
+            ended_at=self._services.clock.now(),
+            output_bytes=sum(artifact.bytes for artifact in result.outputs.values()),
+            **self._facts(work, executed),  # type: ignore[arg-type]
+        )
+        self._book.good(done, result)
+
+    def _restore(self, step: Step, result: Result) -> None:
+        services = self._services
+        self._bindings.restore(result)
+        for name in step.optional.difference(result.outputs):
+            self._bindings.absent(name)
+        now = services.clock.now()
+        size = sum([artifact.bytes for artifact in result.outputs.values()])
+        services.emit(StepRestored(now, self._book.run_id, step.name, result.key, result.duration, size))
+        done = StepRun(
+            step=step.name,
+            state=StepState.CACHED,
+            reason="unchanged",
+            key=result.key,
+            started_at=now,
+            ended_at=now,
+            time_saved=result.duration,
+            output_bytes=size,
+        )
+        self._book.good(done, result)
+
+    def stop(self, work: Work, why: BaseException) -> Work | None:
+        """End an attempt that flies; what is left to do."""
+        assert work.flying is not None  # noqa: S101 - only those that fly are stopped
+        return self.conclude(work, work.flying.stop(why))
+
+
+def given_parts(given: Mapping[str, object]) -> Iterator[Part]:
+    """What the engine binds for a body counts as its inputs do; an exception by its type and text."""
+    for name, value in given.items():
+        error = isinstance(value, BaseException)
+        text = repr((type(value).__qualname__, str(value))) if error else value
+        yield Part(PartKind.VALUE, name, digest_or_unique(text), content.summary(text), "error" if error else "form")
+
+
+def mend(text: str) -> str:
+    """What to do about a doubt that the judge has of a step's code."""
+    kind, _, rest = text.partition("uncacheable: ")
+    name = rest.partition(":")[0]
+    return "" if kind or not name.isidentifier() else f"--ignore {name}, or make {name} the output of a step"
