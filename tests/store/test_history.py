@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -423,3 +423,24 @@ def test_a_result_kept_by_decision_says_who_kept_it(store: DuckStore) -> None:
     store.emit(StepRestored(50.0, "r1", "a", kept.key, 1.0))
     assert store.history.steps()["reason"].tolist() == ["accepted by ana"]
     assert store.recall(NOTEBOOK, ["a"], []).last["a"].result == kept
+
+
+@pytest.mark.parametrize(("begun", "last"), [(1.0, StepState.CACHED), (5000.0, StepState.CRASHED)])
+def test_an_older_crash_that_is_folded_later_does_not_hide_a_newer_outcome(
+    opened: Callable[..., DuckStore], begun: float, last: StepState
+) -> None:
+    good = opened()
+    script = Script(good, "good")
+    script.succeed("a")
+    script.restore("a")
+    script.end()
+    good.close()
+    killed = opened()
+    script = Script(killed, "killed")
+    script.now = begun
+    script.begin("a")
+    killed.ledger._journal.abandon()
+    store = opened()
+    known = store.recall(NOTEBOOK, ["a"], ["s-a"]).last["a"]
+    assert (known.state, known.result is not None) == (last, True)
+    assert set(store.history.attempts()["state"]) == {"succeeded", "crashed"}

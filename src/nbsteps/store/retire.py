@@ -34,7 +34,10 @@ UPDATE log.latest SET state = 'crashed', seq = $1
 FROM log.step_ends ended JOIN log.step_starts started USING (run_id, step)
 WHERE ended.seq = $1 AND ended.state = 'crashed' AND latest.seq < started.seq
     AND ended.notebook = latest.notebook AND ended.step = latest.step
+    AND NOT EXISTS (FROM log.step_ends known WHERE known.seq = latest.seq AND known.step = latest.step
+        AND known.notebook = latest.notebook AND known."at" > started."at")
 """
+"""What ended after the unfinished work had begun stays the last outcome: journals are folded in any order."""
 
 _FIRST_LATEST: Final = """
 INSERT INTO log.latest
