@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from nbsteps.config import Config, load_config, parse_config, project_root, store_folder
+from nbsteps.config import Config, Notify, load_config, parse_config, project_root, store_folder
 from nbsteps.core.errors import UsageError
+
+NOTIFY = 'for example: urls = ["slack://$SLACK"], events = ["failed", "waiting"]'
 
 
 @pytest.mark.parametrize(
@@ -15,6 +17,7 @@ from nbsteps.core.errors import UsageError
         ({"env": "exact"}, Config(env="exact")),
         ({"mutation": "off", "table_limit": 0}, Config(mutation="off", table_limit=0)),
         ({"inline_limit": 1}, Config(inline_limit=1)),
+        ({"notify": {"urls": ["slack://$S"], "events": ["slow"]}}, Config(notify=Notify(("slack://$S",), ("slow",)))),
     ],
 )
 def test_settings(table, expected):
@@ -24,7 +27,11 @@ def test_settings(table, expected):
 @pytest.mark.parametrize(
     ("table", "message", "mend"),
     [
-        ({"envs": "off"}, "unknown setting 'envs'", "known settings: env, inline_limit, mutation, table_limit"),
+        ({"envs": "off"}, "unknown setting 'envs'", "known settings: env, inline_limit, mutation, notify, table_limit"),
+        ({"notify": {"url": []}}, r"\[tool.nbsteps.notify\] of .*: unknown setting: url", NOTIFY),
+        ({"notify": "slack://"}, "unknown setting: it is no table", NOTIFY),
+        ({"notify": {"urls": "slack://"}}, "urls is no list of texts", NOTIFY),
+        ({"notify": {"events": ["late"]}}, "unknown event 'late'", "choose among: failed, waiting, succeeded, slow"),
         ({"env": "major"}, "setting 'env' in .* is 'major'", "choose one of: exact, minor, off"),
         ({"env": 1}, "setting 'env' in .* is 1", "give a text"),
         ({"table_limit": "8 MB"}, "setting 'table_limit' in .* is '8 MB'", "give a whole number"),

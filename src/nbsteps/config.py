@@ -13,6 +13,22 @@ from nbsteps.core.errors import UsageError
 MARKERS = (".nbsteps", "pyproject.toml", ".git")
 
 
+EVENTS = ("failed", "waiting", "succeeded", "slow")
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Whom a project tells of what: ``[tool.nbsteps.notify]``.
+
+    Attributes:
+        urls: addresses as Apprise writes them; ``$NAME`` stands for an environment variable.
+        events: which of ``failed``, ``waiting``, ``succeeded`` and ``slow`` they are told of.
+    """
+
+    urls: tuple[str, ...] = ()
+    events: tuple[str, ...] = ("failed", "waiting", "slow")
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """What a project may set.
@@ -22,12 +38,14 @@ class Config:
         mutation: what an input changed in place means: ``error``, ``warn`` or ``off``.
         table_limit: bytes up to which a table is kept as a DuckDB table.
         inline_limit: bytes up to which a value is kept as a row.
+        notify: whom to tell of failures, waits, successes and slow steps.
     """
 
     env: Literal["exact", "minor", "off"] = "minor"
     mutation: Literal["error", "warn", "off"] = "error"
     table_limit: int = 8_000_000
     inline_limit: int = 64_000
+    notify: Notify = Notify()
 
 
 _CHOICES = {"env": ("exact", "minor", "off"), "mutation": ("error", "warn", "off")}
@@ -78,6 +96,7 @@ def parse_config(table: dict[str, Any], *, where: str = "pyproject.toml") -> Con
         UsageError: an unknown setting, a value of the wrong type or outside its choices.
     """
     known = {field.name: type(field.default) for field in fields(Config)}
+    table = {**table, **({"notify": _notify(table["notify"], where)} if "notify" in table else {})}
     for name, value in table.items():
         if name not in known:
             msg = f"unknown setting {name!r} in [tool.nbsteps] of {where}"
@@ -89,3 +108,24 @@ def parse_config(table: dict[str, Any], *, where: str = "pyproject.toml") -> Con
             msg = f"setting {name!r} in [tool.nbsteps] of {where} is {value!r}"
             raise UsageError(msg, hint=f"choose one of: {', '.join(_CHOICES[name])}")
     return Config(**table)
+
+
+def _notify(table: object, where: str) -> Notify:
+    """Check the table of addresses and freeze it.
+
+    Raises:
+        UsageError: it is none, or holds what nbsteps does not know.
+    """
+    section = f"[tool.nbsteps.notify] of {where}"
+    hint = 'for example: urls = ["slack://$SLACK"], events = ["failed", "waiting"]'
+    known = {field.name for field in fields(Notify)}
+    if not isinstance(table, dict) or table.keys() - known:
+        unknown = ", ".join(sorted(table.keys() - known)) if isinstance(table, dict) else "it is no table"
+        raise UsageError(f"{section}: unknown setting: {unknown}", hint=hint)
+    for name, value in table.items():
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise UsageError(f"{section}: {name} is no list of texts", hint=hint)
+    wrong = [each for each in table.get("events", ()) if each not in EVENTS]
+    if wrong:
+        raise UsageError(f"{section}: unknown event {wrong[0]!r}", hint=f"choose among: {', '.join(EVENTS)}")
+    return Notify(**{name: tuple(value) for name, value in table.items()})
