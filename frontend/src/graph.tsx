@@ -288,7 +288,7 @@ function Carried({ graph, level, places, name }: { graph: Graph; level: Level; p
   if (!at || !variables.length) return null;
   const shown = variables.slice(0, 4).join(", ") + (variables.length > 4 ? ` +${variables.length - 4}` : "");
   return (
-    <span class="elab" aria-hidden="true" style={{ left: at[0] + level.node[0] + 6, top: at[1] + level.node[1] / 2 - 12 }}>
+    <span class="elab" aria-hidden="true" style={{ left: at[0] + level.node[0] + 6, top: at[1] - 3 }}>
       {shown}
     </span>
   );

@@ -102,6 +102,12 @@ class Board:
         with self._lock:
             return self._run is not None and self._run.ended is None
 
+    @property
+    def has_run(self) -> bool:
+        """Whether there is a run to show."""
+        with self._lock:
+            return self._run is not None
+
     def rest(self, rows: Iterable[Row], requests: Iterable[Request] = ()) -> None:
         """Show a forecast: every step as it ended the last time, and what would be done now.
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from nbsteps.core.states import GOOD, StepState
+from nbsteps.display.board import RunView
 from nbsteps.display.rows import Row, count, seconds, text
 from nbsteps.display.standing import WORDS
 from nbsteps.display.timeline import BAR_WORDS, Timeline
@@ -43,6 +44,21 @@ def run_rows(runs: Sequence[Row], steps: Iterable[Row], order: Iterable[str] = (
     for own in by_run.values():
         own.sort(key=lambda row: places.get(text(row, "step"), len(places)))
     return [_run(row, len(runs) - place, by_run.get(text(row, "run_id"), [])) for place, row in enumerate(runs)]
+
+
+def run_view(row: Row) -> RunView:
+    """A row of ``runs`` as the run that the toolbar shows; one that nobody ended is over, whatever became of it."""
+    started, ended, state = seconds(row.get("started_at")) or 0.0, seconds(row.get("ended_at")), text(row, "state")
+    total = count(row, "steps_total")
+    return RunView(
+        run_id=text(row, "run_id"),
+        state=state,
+        word=WORDS.get(state, state),
+        started=started,
+        ended=started if ended is None else ended,
+        done=total,
+        total=total,
+    )
 
 
 def _run(row: Row, number: int, steps: Sequence[Row]) -> dict[str, Any]:

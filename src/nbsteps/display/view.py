@@ -53,7 +53,8 @@ def _view(state: StepState, decision: Decision, result: Result | None) -> NodeVi
     known = decision.result or result
     number = ""
     if known is not None and shown in {*GOOD, STALE}:
-        number = f"~{duration(known.duration)}" if shown == STALE else duration(known.duration)
+        took = duration(known.duration)
+        number = f"~{took}" if shown == STALE and not took.startswith("<") else took
     reasons = "" if decision.action is Action.RESTORE else decision.text
     return NodeView(str(shown), shown_word(state, decision), number, reasons)
 

@@ -14,17 +14,20 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from nbsteps.core.approvals import Request
 from nbsteps.core.errors import NbstepsError
 from nbsteps.core.events import Event, RunStarted
 from nbsteps.core.graph import Graph
 from nbsteps.display.board import Board
+from nbsteps.display.chronicle import run_view
 from nbsteps.display.levels import graph_view
+from nbsteps.engine.deciding import Desk as Decisions
 from nbsteps.engine.session import Session, Standing
 from nbsteps.notebook import capture
 from nbsteps.notebook.desk import Desk, Subject
 from nbsteps.notebook.frontdoor import FrontDoor
 from nbsteps.notebook.pictures import picture
-from nbsteps.notebook.subshells import interrupt_main, keep_figures, pin
+from nbsteps.notebook.subshells import keep_figures, pin
 
 if TYPE_CHECKING:
     from nbsteps.display.widget import PipelineWidget
@@ -81,10 +84,20 @@ class Toolbar:
         self._standings, graph = session.status(), session.graph()
         standings = {row.step.name: row for row in self._standings}
         self._desk.subject = Subject(self._kernel.store, session.services.notebook, graph, standings)
-        self.board.rest((row.step.name, row.state, row.decision, row.result) for row in self._standings)
+        self._show_last_run(session)
+        rows = ((row.step.name, row.state, row.decision, row.result) for row in self._standings)
+        self.board.rest(rows, _waiting(session))
         if graph is not self._graph:
             self._graph = graph
             self.widget.graph = graph_view(graph, session.services.notebook)
+
+    def _show_last_run(self, session: Session) -> None:
+        """Before this kernel's first run: how the last one ended, wherever it was."""
+        if self.board.has_run:
+            return
+        rows = self._kernel.store.history_records("runs", notebook=session.services.notebook, limit=1)
+        if rows:
+            self.board.last_run(run_view(rows[0]))
 
     def emit(self, event: Event) -> None:
         """Show an event."""
@@ -115,11 +128,12 @@ class Toolbar:
         """Sort what a page asks for. Comes on a subshell where there are any: nothing here may take long."""
         match message.get("do"):
             case "cancel":
-                self._tell({"kind": "cancelling", "running": self.board.running})
-                if self.board.running:
-                    interrupt_main()
+                asked = self._session is not None and self._session.cancel()
+                self._tell({"kind": "cancelling", "running": asked})
             case "run":
                 self._run(message)
+            case "approve" | "reject":
+                self._errands.put(lambda: self._decide(message))
             case question if self._desk.knows(question):
                 self._errands.put(lambda: self._answer(message))
             case _:
@@ -140,6 +154,25 @@ class Toolbar:
         """Tell the page what went wrong before a run began; what fails in a run, its steps show."""
         if reply.get("status") == "error" and self._runs_seen == seen:
             self._tell({"kind": "notice", "text": str(reply.get("evalue") or reply.get("ename") or "")})
+
+    def _decide(self, message: Mapping[str, Any]) -> None:
+        """Record what somebody decided, and go on with the run that waited for it."""
+        session = self._session
+        reply = {"kind": "reply", "view": message.get("view"), "request": message.get("request")}
+        if session is None:
+            return
+        services, step, comment = session.services, str(message.get("step")), str(message.get("comment") or "")
+        people = Decisions(services.store, services.clock, services.notebook, services.host.user, services.emit)
+        try:
+            if message["do"] == "approve":
+                people.approve(step, dict(message.get("values") or {}), comment)
+            else:
+                people.reject(step, comment)
+        except NbstepsError as error:
+            self._tell(reply | {"error": str(error)})
+            return
+        self._tell(reply | {"data": None})
+        self._run({})
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         self.widget.send(dict(message))
@@ -170,3 +203,10 @@ class Toolbar:
         """Answer a question, to the view that asked."""
         reply = {"kind": "reply", "view": message.get("view"), "request": message.get("request")}
         self._tell(reply | self._desk.answer(message))
+
+
+def _waiting(session: Session) -> tuple[Request, ...]:
+    """What waits for a person, of the steps that there are."""
+    found = session.services.store.approvals(session.services.notebook)
+    steps = session.graph().steps
+    return tuple(each.request for each in found if each.verdict is None and each.request.step in steps)
