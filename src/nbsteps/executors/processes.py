@@ -1,0 +1,168 @@
+"""Worker processes on this machine: one lane each, so that killing one, or its death, concerns nobody else."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from typing import Any, Final
+
+from nbsteps.core.errors import CrashedError, UnsendableError
+from nbsteps.executors.parcel import Parcel, pack, pack_names, unpack
+from nbsteps.ports import Order, Reply
+
+IDLE_SECONDS: Final = 300
+_KEPT: Final = 2
+"""Sets of shared variables that a worker keeps."""
+
+Perform = Callable[[Order], tuple[Reply, ...]]
+
+_shared: OrderedDict[str, Mapping[str, object]] = OrderedDict()
+
+
+class ProcessLane:
+    """One worker process, started when it is first needed, and again after it was stopped or died.
+
+    Args:
+        perform: executes an order; found by its module and name in the worker.
+    """
+
+    kind = "processes"
+    kills = True
+
+    def __init__(self, perform: Perform) -> None:
+        self._perform = perform
+        self._executor: Any = None
+        self._known: set[str] = set()
+        self.pid = 0
+
+    @property
+    def free(self) -> bool:
+        """Always: what ran here before has been killed."""
+        return True
+
+    def submit(self, order: Order) -> Future[tuple[Reply, ...]]:
+        """Start an order.
+
+        Raises:
+            CrashedError: the process died before it began.
+            UnsendableError: something cannot be pickled.
+        """
+        executor = self._start()
+        shared = None if order.token in self._known else pack_names(dict(order.shared))
+        items = pack(replace(order, shared={}))
+        try:
+            inner = executor.submit(work, self._perform, shared, items, dict(os.environ))
+        except BrokenProcessPool as error:
+            self.stop()
+            raise CrashedError("the worker process died before it began") from error
+        self._known.add(order.token)
+        result: Future[tuple[Reply, ...]] = Future()
+        result.set_running_or_notify_cancel()
+        inner.add_done_callback(lambda done: _hand_over(done, result, [items] if shared is None else [items, shared]))
+        return result
+
+    def stop(self) -> None:
+        """Kill the process; a future that is still open fails."""
+        executor, self._executor = self._executor, None
+        self._known.clear()
+        if executor is not None:
+            executor.shutdown(wait=False, kill_workers=True)
+
+    def close(self) -> None:
+        """End the process."""
+        self.stop()
+
+    def _start(self) -> Any:
+        """The executor, with its process running."""
+        # loky has no public word for a broken pool, nor for the processes of one.
+        if self._executor is not None and self._executor._flags.broken is not None:  # noqa: SLF001 - see above
+            self.stop()
+        if self._executor is None:
+            from loky.process_executor import ProcessPoolExecutor  # noqa: PLC0415 - keeps import nbsteps fast
+
+            self._executor = ProcessPoolExecutor(max_workers=1, timeout=IDLE_SECONDS, initializer=begin)
+        if self.pid not in (self._executor._processes or ()):  # noqa: SLF001 - see above; an idle one ends by itself
+            self._known.clear()
+            self.pid = self._executor.submit(os.getpid).result()
+        return self._executor
+
+
+def begin() -> None:
+    """In the worker, first: an interrupt of the kernel's process group is the kernel's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def work(perform: Perform, shared: Parcel | None, items: Parcel, environment: Mapping[str, str]) -> Parcel:
+    """In the worker: execute an order and pack what it came to."""
+    if dict(os.environ) != environment:
+        os.environ.clear()
+        os.environ.update(environment)
+    order: Order = unpack(items)
+    if shared is not None:
+        _shared[order.token] = unpack(shared)
+        while len(_shared) > _KEPT:
+            _shared.popitem(last=False)
+    replies = tuple(map(_readable, perform(replace(order, shared=_shared[order.token]))))
+    try:
+        return pack(replies)
+    except UnsendableError:
+        return pack(tuple(map(sendable, replies)))
+
+
+def sendable(reply: Reply) -> Reply:
+    """A reply without what cannot be sent, which is named."""
+    values: dict[str, object] = {}
+    unsent = dict(reply.unsent)
+    for name, value in reply.values.items():
+        try:
+            pack(value).drop()
+            values[name] = value
+        except UnsendableError as error:
+            unsent[name] = str(error.args[0])
+    return replace(reply, values=values, unsent=unsent)
+
+
+def _readable(reply: Reply) -> Reply:
+    """A reply whose error can be read where it arrives."""
+    error = reply.outcome.error
+    if error is None or _travels(error):
+        return reply
+    return replace(reply, outcome=replace(reply.outcome, error=stand_in(error)))
+
+
+def _travels(error: BaseException) -> bool:
+    try:
+        unpack(pack(error))
+    except Exception:  # noqa: BLE001 - an exception's class may refuse in any way
+        return False
+    return True
+
+
+def stand_in(error: BaseException) -> BaseException:
+    """An exception of the same name and text that can be sent."""
+    kind = next((base for base in type(error).__mro__ if base.__module__ == "builtins"), Exception)
+    base: Any = kind if kind in {Exception, ValueError, TypeError, RuntimeError, OSError} else Exception
+    found: BaseException = type(type(error).__name__, (base,), {"__module__": "builtins"})(str(error))
+    return found
+
+
+def _hand_over(done: Future[Parcel], result: Future[tuple[Reply, ...]], parcels: list[Parcel]) -> None:
+    """Pass on what the worker sent, or why it sent nothing."""
+    try:
+        packed = done.result()
+        parcels.append(packed)
+        result.set_result(unpack(packed))
+    except (BrokenProcessPool, RuntimeError, KeyError, CancelledError, OSError) as error:
+        crash = CrashedError("the worker process died", hint="see the step's peak memory: the machine may have run out")
+        crash.__cause__ = error
+        result.set_exception(crash)
+    except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
+        result.set_exception(error)
+    finally:
+        for parcel in parcels:
+            parcel.drop()

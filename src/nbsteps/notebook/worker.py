@@ -1,0 +1,85 @@
+"""The worker's side: bodies executed away from the kernel, in an IPython shell of the worker's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from nbsteps.core.errors import UndigestibleError
+from nbsteps.identity import content
+from nbsteps.identity.environment import observe_env
+from nbsteps.identity.observed import observe_reads
+from nbsteps.notebook.evaluator import ShellEvaluator
+from nbsteps.notebook.machine import this_host
+from nbsteps.ports import Order, Repeat, Reply
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def perform(order: Order) -> tuple[Reply, ...]:
+    """Execute an order's body once for each of its items."""
+    evaluator = _evaluator()
+    with _placed(order), evaluator.repeat_body(order.step, live=False) as run:
+        return tuple(_one(order, item, evaluator, run) for item in order.items)
+
+
+@lru_cache(maxsize=1)
+def _evaluator() -> ShellEvaluator:
+    from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415 - a worker loads what it needs
+    from traitlets.config import Config  # noqa: PLC0415 - the same
+
+    # No history file: workers come and go, and nobody types here.
+    config = Config({"HistoryManager": {"enabled": False}})
+    shell: InteractiveShell = InteractiveShell.instance(config=config)
+    return ShellEvaluator(shell)
+
+
+@contextmanager
+def _placed(order: Order) -> Iterator[None]:
+    """Work where the kernel works: relative paths and the modules beside the notebook mean the same."""
+    folder = os.fspath(order.folder)
+    before = os.getcwd()  # noqa: PTH109 - a text
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _one(order: Order, item: Mapping[str, object], evaluator: ShellEvaluator, run: Repeat) -> Reply:
+    namespace = evaluator.namespace
+    before = {name: _digest(item[name]) for name in order.watch}
+    given = {**order.shared, **item}
+    absent = [name for name in (*order.outputs, *order.step.scratch) if name not in given]
+    for name in absent:
+        namespace.pop(name, None)
+    namespace.update(given)
+    try:
+        with observe_reads(order.private) as seen, observe_env() as asked:
+            outcome = run(None)
+        values = {name: namespace[name] for name in order.outputs if name in namespace}
+    finally:
+        for name in (*given, *absent):
+            namespace.pop(name, None)
+    changed = next((name for name, digest in before.items() if _digest(item[name]) != digest), "")
+    observed = (*seen.parts(order.folder, order.root), *asked.parts())
+    return Reply(outcome, {} if outcome.error is not None else values, observed, changed, peak_rss=_peak_rss())
+
+
+def _digest(value: object) -> str:
+    """Content digest; what has none is not watched."""
+    try:
+        return content.digest(value)
+    except UndigestibleError:
+        return ""
+
+
+def _peak_rss() -> int | None:
+    return this_host().peak_rss()
