@@ -39,7 +39,7 @@ def parsed(line):
         ("run nb.ipynb --step a b --force", {"step": ["a", "b"], "force": True}),
         ("plan nb.ipynb -s a --json", {"step": ["a"], "json": True}),
         ("why nb.ipynb a", {"step": "a"}),
-        ("history", {"kind": "runs", "json": False, "csv": False, "limit": None}),
+        ("history", {"kind": "runs", "json": False, "csv": False, "wide": False, "limit": None}),
         ("history steps --csv -n 5", {"kind": "steps", "csv": True, "limit": 5}),
     ],
 )
@@ -96,6 +96,8 @@ def test_run_plan_and_history(call):
     assert [(run["trigger"], run["state"], run["run_id"]) for run in runs] == [("cli", "succeeded", report["run_id"])]
     assert call("history attempts --csv")[1].splitlines()[0].startswith("run_id,step,item,attempt,state")
     assert call("history approvals") == (0, "no rows\n", "")
+    assert call("history")[1].splitlines()[0].split()[:4] == ["run_id", "notebook", "trigger", "state"]
+    assert call("history --wide")[1].splitlines()[0].split() == list(runs[0])
     code, out, _ = call("sql", "select count(*) as n from runs", "--json")
     assert (code, json.loads(out)) == (0, [{"n": 1}])
     assert call("sql", "select step from attempts order by step")[1].split() == ["step", "a", "b"]

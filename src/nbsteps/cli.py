@@ -99,6 +99,7 @@ def _add_history(add: Callable[..., argparse.ArgumentParser]) -> None:
     form = history.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON list")
     form.add_argument("--csv", action="store_true", help="print CSV")
+    form.add_argument("--wide", action="store_true", help="print every column, whatever the width")
     sql = add("sql", _sql, "query the history and the stored tables (step.output) with SQL")
     sql.add_argument("query", metavar="QUERY", help="DuckDB's SQL")
     sql.add_argument("--json", action="store_true", help="print a JSON list")
@@ -235,10 +236,15 @@ def _show(args: argparse.Namespace, report: dict[str, Any]) -> None:
 
 def _history(args: argparse.Namespace) -> int:
     from nbsteps.api import open_store  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.display.history import history_lines  # noqa: PLC0415 - keeps --help fast
 
     with open_store(Path.cwd()) as store:
-        if args.json:
-            _print_json(store.history.records(args.kind, limit=args.limit))
+        if not (args.csv or args.wide):
+            records = store.history.records(args.kind, limit=args.limit)
+            if args.json:
+                _print_json(records)
+            else:
+                _print(history_lines(args.kind, records))
             return 0
         frame = getattr(store.history, args.kind)(limit=args.limit)
     _print(frame.to_csv(index=False).rstrip() if args.csv else _table(frame))
