@@ -23,12 +23,20 @@ if TYPE_CHECKING:
         steps,
         why,
     )
-    from nbsteps.core.errors import NbstepsError
+    from nbsteps.core.errors import NbstepsError, NoRetry, Retry, Skip, StepTimeout
+    from nbsteps.core.missing import MISSING
 
 _API = frozenset({"approvals", "artifacts", "attempts", "events", "load", "plan", "run", "runs", "sql", "steps", "why"})
 
+_ERRORS = frozenset({"NbstepsError", "NoRetry", "Retry", "Skip", "StepTimeout"})
+
 __all__ = [
+    "MISSING",
     "NbstepsError",
+    "NoRetry",
+    "Retry",
+    "Skip",
+    "StepTimeout",
     "__version__",
     "approvals",
     "artifacts",
@@ -52,10 +60,14 @@ def __getattr__(name: str) -> Any:
         from nbsteps import api  # noqa: PLC0415 - keeps import nbsteps fast
 
         return getattr(api, name)
-    if name == "NbstepsError":
-        from nbsteps.core.errors import NbstepsError  # noqa: PLC0415 - keeps import nbsteps fast
+    if name in _ERRORS:
+        from nbsteps.core import errors  # noqa: PLC0415 - keeps import nbsteps fast
 
-        return NbstepsError
+        return getattr(errors, name)
+    if name == "MISSING":
+        from nbsteps.core.missing import MISSING  # noqa: PLC0415 - keeps import nbsteps fast
+
+        return MISSING
     msg = f"module 'nbsteps' has no attribute {name!r}"
     raise AttributeError(msg)
 
