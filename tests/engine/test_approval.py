@@ -15,7 +15,7 @@ from nbsteps.core.forms import read_field
 from nbsteps.core.model import Cell, Part, PartKind, Run, Step, StepOptions
 from nbsteps.core.policies import OnExpire, OnReject
 from nbsteps.core.states import ApprovalState, StepState
-from nbsteps.engine.approval import Approvals, form_parts, short
+from nbsteps.engine.approval import Approvals, short
 from nbsteps.engine.bindings import Bound, unique_digest
 from nbsteps.engine.deciding import Desk
 from nbsteps.engine.executed import Open, Refused
@@ -110,6 +110,18 @@ def test_an_approval_in_another_process_opens_the_gate_with_its_values() -> None
     assert {name: str(value) for name, value in opened.values.items()} == {"amount": "0.25", "day": "2026-01-31"}
     office.run("r2")
     assert office.check() == opened
+
+
+def test_whether_a_request_was_decided_meanwhile_is_seen() -> None:
+    office = Office(approve_timeout=60.0)
+    first = wait(office)
+    assert not office.gate.decided(first)
+    office.other().desk.reject("pay")
+    assert office.gate.decided(first)
+    second = wait(office, rows="9" * 32)
+    office.clock.time += 60.0
+    assert office.gate.decided(second)
+    assert office.gate.decided(replace(second, request_id="cleared"))
 
 
 @pytest.mark.parametrize("change", [{"rows": "9" * 32}, {"code": "9" * 32}])
@@ -287,8 +299,3 @@ def test_a_cleared_step_is_asked_again() -> None:
 )
 def test_values_in_a_question_are_short(value: object, shown: str) -> None:
     assert short(value) == shown
-
-
-def test_values_of_a_form_are_part_of_the_key() -> None:
-    (part,) = form_parts({"amount": 0.5})
-    assert (part.kind, part.name, part.detail, part.role) == (PartKind.VALUE, "amount", "float 0.5", "form")

@@ -67,6 +67,12 @@ class Approvals:
             return self._ask(step, identity, key, run_id, shown)
         return self._answer(found, run_id)
 
+    def decided(self, request: Request) -> bool:
+        """Whether a request that waited has been decided meanwhile, by whoever and wherever, or by its time."""
+        every = self._services.store.approvals(request.notebook, request.step)
+        mine = next((each for each in every if each.request.request_id == request.request_id), None)
+        return mine is None or self.desk.settled(mine).verdict is not None
+
     def known(self, step: Step, identity: Identity) -> Open | None:
         """What :meth:`check` would open with, asking nobody: for a forecast. None where it would not open."""
         if not set(placeholders(step.options.approve).names) <= identity.inputs.keys():
@@ -173,12 +179,6 @@ def short(value: object) -> str:
         text = str(value)
         return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return content.summary(value)
-
-
-def form_parts(values: Mapping[str, object]) -> Iterable[Part]:
-    """What the values of a form add to a step's key."""
-    for name, value in values.items():
-        yield Part(PartKind.VALUE, name, content.digest(value), content.summary(value), "form")
 
 
 def _digest(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from nbsteps.core import rules
 from nbsteps.core.approvals import Request
@@ -97,6 +97,17 @@ class Doors:
         done = self._book.steps.get(name) or self._book.before.get(name)
         said = "" if done is None or done.failure is None else f": {done.failure.error_type}: {done.failure.message}"
         return RuntimeError(f"step {name} failed{said}")
+
+    def decided(self, names: Collection[str] | None = None) -> str | None:
+        """A step, of these, that waited for a person, and does not any more."""
+        if self._gate is None:
+            return None
+        for name, state in self._book.states.items():
+            if state is StepState.WAITING and (names is None or name in names):
+                request = self._book.steps[name].request
+                if request is not None and self._gate.decided(request):
+                    return name
+        return None
 
     def open(self, step: Step, identity: Identity, inputs: Mapping[str, Bound]) -> Mapping[str, object] | None:
         """The values of the form if a person let the step through; else it waits or ends here."""

@@ -140,6 +140,9 @@ class Gate(Protocol):
             ``Open``, ``Refused``, or the request that waits; it has been stored by ``StepWaiting`` in this run.
         """
 
+    def decided(self, request: Request) -> bool:
+        """Whether a request that waited has been decided meanwhile, by whoever and wherever, or by its time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Crew:

@@ -195,9 +195,10 @@ class Runner:
     def _next(self, only: tuple[str, tuple[str, ...]] | None) -> str | None:
         if self._manner.fail_fast and self._tripped():
             return None
+        decided = self._turns.doors.decided
         if only is None:
-            return self._agenda.take()
-        return self._agenda.take_of(only[1]) or self._spare()
+            return self._agenda.take() or decided()
+        return self._agenda.take_of(only[1]) or decided(only[1]) or self._spare()
 
     def _spare(self) -> str | None:
         """A step that can fill a wait: one for which no context cell would be executed before its turn."""
