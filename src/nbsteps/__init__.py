@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from nbsteps.core.errors import NbstepsError, NoRetry, Retry, Skip, StepTimeout
     from nbsteps.core.missing import MISSING
+    from nbsteps.engine.meanwhile import progress
 
 _API = frozenset({"approvals", "artifacts", "attempts", "events", "load", "plan", "run", "runs", "sql", "steps", "why"})
 
@@ -45,6 +46,7 @@ __all__ = [
     "load",
     "load_ipython_extension",
     "plan",
+    "progress",
     "run",
     "runs",
     "sql",
@@ -64,6 +66,10 @@ def __getattr__(name: str) -> Any:
         from nbsteps.core import errors  # noqa: PLC0415 - keeps import nbsteps fast
 
         return getattr(errors, name)
+    if name == "progress":
+        from nbsteps.engine.meanwhile import progress  # noqa: PLC0415 - keeps import nbsteps fast
+
+        return progress
     if name == "MISSING":
         from nbsteps.core.missing import MISSING  # noqa: PLC0415 - keeps import nbsteps fast
 

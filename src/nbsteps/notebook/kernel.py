@@ -20,6 +20,7 @@ from nbsteps.engine.session import Session
 from nbsteps.notebook.document import find_notebook, read_notebook, started_by_papermill
 from nbsteps.notebook.evaluator import ShellEvaluator
 from nbsteps.notebook.machine import SystemClock, notebook_name, this_host
+from nbsteps.notify import Notifier
 from nbsteps.store.store import DuckStore, tell, warn
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Kernel:
         services.folder, services.root, services.private = folder, root, (store_folder(folder),)
         services.notebook = notebook_name(self.path, root) or f"unsaved {new_id()}"
         session = Session(services)
+        services.listeners.append(Notifier(config.notify, lambda name: _addresses(session, name), services.warn))
         self._adopt_history(session)
         return session
 
@@ -207,3 +209,9 @@ def _says_something(cell: Cell) -> bool:
     """Whether a context cell makes or changes anything; lone ``%pipeline`` lines and bare expressions do not."""
     understood, _problems = understand(cell, 0)
     return isinstance(understood, Context) and bool(understood.shapes)
+
+
+def _addresses(session: Session, name: str) -> tuple[str, ...]:
+    """Whom a step tells how it goes."""
+    step = session.graph().steps.get(name)
+    return () if step is None else step.options.notify
