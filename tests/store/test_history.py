@@ -444,3 +444,13 @@ def test_an_older_crash_that_is_folded_later_does_not_hide_a_newer_outcome(
     known = store.recall(NOTEBOOK, ["a"], ["s-a"]).last["a"]
     assert (known.state, known.result is not None) == (last, True)
     assert set(store.history.attempts()["state"]) == {"succeeded", "crashed"}
+
+
+@pytest.mark.parametrize("query", ["SELECT sum(time_saved) FROM steps", "SELECT stddev(duration) FROM runs"])
+def test_sql_says_how_durations_are_summed(opened: Callable[..., DuckStore], query: str) -> None:
+    store = opened()
+    Script(store).end()
+    with pytest.raises(UsageError) as refused:
+        store.sql(query)
+    assert "sum(epoch(time_saved))" in refused.value.problem.hint
+    assert store.sql("SELECT to_seconds(sum(epoch(duration))) AS d FROM runs")["d"].dtype.kind == "m"

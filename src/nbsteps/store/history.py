@@ -138,7 +138,7 @@ class History:
                 answer = _as_frame(memory.sql("SELECT NULL AS done WHERE false") if relation is None else relation)
             except duckdb.Error as error:
                 msg = f"the query cannot be answered: {error}"
-                raise UsageError(msg, hint=f"tables: {', '.join([*COLUMNS, *names])}") from error
+                raise UsageError(msg, hint=_mend(str(error), names)) from error
         return answer
 
     def _offer(self, memory: Connection, words: set[str]) -> list[str]:
@@ -172,6 +172,13 @@ class History:
         memory.register(name, table)
         memory.execute(f'CREATE SCHEMA IF NOT EXISTS "{step}"')
         memory.execute(f'CREATE OR REPLACE VIEW "{step}"."{output}" AS FROM {name}')
+
+
+def _mend(message: str, names: list[str]) -> str:
+    """What to do about a query that DuckDB refuses."""
+    if "(INTERVAL" in message:
+        return "durations are intervals; their seconds can be summed: sum(epoch(time_saved))"
+    return f"tables: {', '.join([*COLUMNS, *names])}"
 
 
 def _as_frame(relation: duckdb.DuckDBPyRelation) -> pd.DataFrame:
