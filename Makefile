@@ -22,7 +22,7 @@ demo: $(call stamp,demo) ## run notebooks/flights.ipynb headlessly, twice, and p
 	$(BIN)/python -m tools.demo
 
 test: $(call stamp,dev) ## run the tests
-	$(BIN)/python -m pytest -n 2 --ignore=tests/conformance $(TESTS)
+	$(BIN)/python -m pytest -n 2 $(TESTS)
 
 conformance: $(call stamp,dev) ## run the probes for wrong hits and false misses
 	$(BIN)/python -m pytest -n 2 tests/conformance

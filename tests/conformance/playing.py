@@ -279,7 +279,8 @@ def in_processes(probe: Probe, ground: Ground) -> Trial:
 
 
 def _driven(probe: Probe, version: str, path: Path, store: str) -> list[Played]:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **probe.environment_of(version), "NBSTEPS_STORE": store}
+    folders = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": folders, **probe.environment_of(version), "NBSTEPS_STORE": store}
     command = [sys.executable, "-m", "tests.conformance.playing", probe.name, version, path.name]
     done = subprocess.run(
         command, cwd=path.parent, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False

@@ -78,7 +78,7 @@ PROBES = (
     Probe("modules/monkeypatched below", "rerun", ("import a, b", work("result = a.g()")), files={"a.py": "import b\ndef g():\n    return b.f()\n", "b.py": ONE}, live=True, again=("b.f = lambda: 2", work("result = a.g()"))),
     Probe("modules/state mutated", "rerun", ("import util", work("result = util.g()")), files={"util.py": "BOX = {'n': [1]}\ndef g():\n    return list(BOX['n'])\n"}, live=True, again=("util.BOX['n'].append(2)", work("result = util.g()"))),
     Probe("modules/configured by a cell", "rerun", ("import util\nutil.configure(1)", work("result = util.g()")), files={"util.py": "N = 0\ndef configure(n):\n    global N\n    N = n\ndef g():\n    return N\n"}, edits={"configure(1)": "configure(2)"}),
-    Probe("modules/shadows an installed name", "rerun", ("import statistics", work("result = statistics.mean([1, 2, 6])")), changed={"statistics.py": "def mean(xs):\n    return 0\n"}, level="process"),
+    Probe("modules/shadows an installed name", "rerun", ("import colorsys", work("result = colorsys.rgb_to_yiq(1, 1, 1)")), changed={"colorsys.py": "def rgb_to_yiq(r, g, b):\n    return 0\n"}, level="process"),
     Probe("modules/appears", "rerun", ("try:\n    import extra\nexcept ImportError:\n    extra = None", work("result = extra and extra.f()")), changed={"extra.py": ONE}),
     Probe("modules/appears for the body", "rerun", (work("try:\n    import extra\n    result = extra.f()\nexcept ImportError:\n    result = 0"),), changed={"extra.py": ONE}),
     Probe("modules/another of the same name", "rerun", ("import sys\nsys.path.insert(0, 'one')\nimport util", work("result = util.f()")), files={"one/util.py": ONE, "two/util.py": TWO}, edits={"'one'": "'two'"}),
