@@ -237,7 +237,7 @@ class Lane(Protocol):
 
     @property
     def pid(self) -> int:
-        """Process that executes there."""
+        """Process that executes there; waits until it has started."""
 
     @property
     def kills(self) -> bool:
@@ -247,12 +247,15 @@ class Lane(Protocol):
     def free(self) -> bool:
         """Whether it takes an order now; one whose body goes on after :meth:`stop` does not."""
 
-    def submit(self, order: Order) -> Future[tuple[Reply, ...]]:
-        """Start an order. If the process dies, the future fails with ``CrashedError``.
+    def pack(self, order: Order) -> Any:
+        """Make an order ready for :meth:`submit`.
 
         Raises:
             UnsendableError: something that the body needs cannot be sent.
         """
+
+    def submit(self, packed: Any) -> Future[tuple[Reply, ...]]:
+        """Start a packed order. If the process dies, the future fails with ``CrashedError``."""
 
     def stop(self) -> None:
         """Give up the order that runs there."""

@@ -44,8 +44,12 @@ class Parcel:
                 os.unlink(self.path)  # noqa: PTH108 - a text
 
 
-def pack(value: object) -> Parcel:
+def pack(value: object, *, files: bool = True) -> Parcel:
     """Make a value ready to travel; classes and functions of the notebook travel by value.
+
+    Args:
+        value: anything.
+        files: whether the other side sees this machine's files.
 
     Raises:
         UnsendableError: it cannot be pickled.
@@ -65,7 +69,7 @@ def pack(value: object) -> Parcel:
         return False
 
     try:
-        stream: bytes = cloudpickle.dumps(value, 5, buffer_callback=keep)
+        stream: bytes = cloudpickle.dumps(value, 5, buffer_callback=keep if files else None)
     except Exception as error:
         raise UnsendableError(f"{type(error).__name__}: {error}") from error
     return Parcel(stream, *_written(large)) if large else Parcel(stream)

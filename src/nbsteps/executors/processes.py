@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nbsteps.core.errors import CrashedError, UnsendableError
@@ -38,47 +38,29 @@ class ProcessLane:
         self._perform = perform
         self._executor: Any = None
         self._known: set[str] = set()
-        self.pid = 0
+        self._hello: Future[int] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The worker process; waits until it has started.
+
+        Raises:
+            CrashedError: it does not start.
+        """
+        self.start()
+        try:
+            return 0 if self._hello is None else self._hello.result()
+        except (BrokenProcessPool, RuntimeError) as error:
+            self.stop()
+            raise CrashedError("the worker process does not start", hint="--executor threads") from error
 
     @property
     def free(self) -> bool:
         """Always: what ran here before has been killed."""
         return True
 
-    def submit(self, order: Order) -> Future[tuple[Reply, ...]]:
-        """Start an order.
-
-        Raises:
-            CrashedError: the process died before it began.
-            UnsendableError: something cannot be pickled.
-        """
-        executor = self._start()
-        shared = None if order.token in self._known else pack_names(dict(order.shared))
-        items = pack(replace(order, shared={}))
-        try:
-            inner = executor.submit(work, self._perform, shared, items, dict(os.environ))
-        except BrokenProcessPool as error:
-            self.stop()
-            raise CrashedError("the worker process died before it began") from error
-        self._known.add(order.token)
-        result: Future[tuple[Reply, ...]] = Future()
-        result.set_running_or_notify_cancel()
-        inner.add_done_callback(lambda done: _hand_over(done, result, [items] if shared is None else [items, shared]))
-        return result
-
-    def stop(self) -> None:
-        """Kill the process; a future that is still open fails."""
-        executor, self._executor = self._executor, None
-        self._known.clear()
-        if executor is not None:
-            executor.shutdown(wait=False, kill_workers=True)
-
-    def close(self) -> None:
-        """End the process."""
-        self.stop()
-
-    def _start(self) -> Any:
-        """The executor, with its process running."""
+    def start(self) -> None:
+        """Have the process started, in the background."""
         # loky has no public word for a broken pool, nor for the processes of one.
         if self._executor is not None and self._executor._flags.broken is not None:  # noqa: SLF001 - see above
             self.stop()
@@ -86,15 +68,72 @@ class ProcessLane:
             from loky.process_executor import ProcessPoolExecutor  # noqa: PLC0415 - keeps import nbsteps fast
 
             self._executor = ProcessPoolExecutor(max_workers=1, timeout=IDLE_SECONDS, initializer=begin)
-        if self.pid not in (self._executor._processes or ()):  # noqa: SLF001 - see above; an idle one ends by itself
+        hello, alive = self._hello, self._executor._processes or ()  # noqa: SLF001 - see above
+        if hello is None or (hello.done() and hello.exception() is None and hello.result() not in alive):
+            # Never started, or idle for so long that it ended by itself.
             self._known.clear()
-            self.pid = self._executor.submit(os.getpid).result()
-        return self._executor
+            self._hello = self._executor.submit(greet, self._perform)
+
+    def pack(self, order: Order) -> Packed:
+        """Make an order ready to be sent.
+
+        Raises:
+            UnsendableError: something cannot be pickled.
+        """
+        _ = self.pid
+        shared = None if order.token in self._known else pack_names(dict(order.shared))
+        try:
+            return Packed(order.token, shared, pack(replace(order, shared={})))
+        except UnsendableError:
+            if shared is not None:
+                shared.drop()
+            raise
+
+    def submit(self, packed: Packed) -> Future[tuple[Reply, ...]]:
+        """Start a packed order."""
+        result: Future[tuple[Reply, ...]] = Future()
+        result.set_running_or_notify_cancel()
+        parcels = [parcel for parcel in (packed.shared, packed.items) if parcel is not None]
+        if packed.shared is None and packed.token not in self._known:
+            # The process that had it ended in between.
+            result.set_exception(CrashedError("the worker process died"))
+            return result
+        try:
+            inner = self._executor.submit(work, self._perform, packed.shared, packed.items, dict(os.environ))
+        except (BrokenProcessPool, RuntimeError) as error:
+            self.stop()
+            _fail(result, error)
+            return result
+        self._known.add(packed.token)
+        inner.add_done_callback(lambda done: _hand_over(done, result, parcels))
+        return result
+
+    def stop(self) -> None:
+        """Kill the process; a future that is still open fails."""
+        executor, self._executor, self._hello = self._executor, None, None
+        self._known.clear()
+        if executor is not None:
+            executor.shutdown(wait=False, kill_workers=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An order ready to be sent; ``shared`` is None where the worker has it."""
+
+    token: str
+    shared: Parcel | None
+    items: Parcel
 
 
 def begin() -> None:
     """In the worker, first: an interrupt of the kernel's process group is the kernel's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def greet(perform: Perform) -> int:
+    """In the worker, to begin with: its process; reading the argument has imported what will be needed."""
+    assert callable(perform)  # noqa: S101 - it was found by its name
+    return os.getpid()
 
 
 def work(perform: Perform, shared: Parcel | None, items: Parcel, environment: Mapping[str, str]) -> Parcel:
@@ -107,7 +146,7 @@ def work(perform: Perform, shared: Parcel | None, items: Parcel, environment: Ma
         _shared[order.token] = unpack(shared)
         while len(_shared) > _KEPT:
             _shared.popitem(last=False)
-    replies = tuple(map(_readable, perform(replace(order, shared=_shared[order.token]))))
+    replies = tuple(map(readable, perform(replace(order, shared=_shared[order.token]))))
     try:
         return pack(replies)
     except UnsendableError:
@@ -127,7 +166,7 @@ def sendable(reply: Reply) -> Reply:
     return replace(reply, values=values, unsent=unsent)
 
 
-def _readable(reply: Reply) -> Reply:
+def readable(reply: Reply) -> Reply:
     """A reply whose error can be read where it arrives."""
     error = reply.outcome.error
     if error is None or _travels(error):
@@ -158,11 +197,15 @@ def _hand_over(done: Future[Parcel], result: Future[tuple[Reply, ...]], parcels:
         parcels.append(packed)
         result.set_result(unpack(packed))
     except (BrokenProcessPool, RuntimeError, KeyError, CancelledError, OSError) as error:
-        crash = CrashedError("the worker process died", hint="see the step's peak memory: the machine may have run out")
-        crash.__cause__ = error
-        result.set_exception(crash)
+        _fail(result, error)
     except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
         result.set_exception(error)
     finally:
         for parcel in parcels:
             parcel.drop()
+
+
+def _fail(result: Future[tuple[Reply, ...]], error: BaseException) -> None:
+    crash = CrashedError("the worker process died", hint="if the machine ran out of memory: fewer --workers")
+    crash.__cause__ = error
+    result.set_exception(crash)

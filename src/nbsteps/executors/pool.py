@@ -1,0 +1,86 @@
+"""The lanes of one kernel: worker processes, threads, or whatever executor the user passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+from nbsteps.core.errors import UsageError
+from nbsteps.executors.passed import ExecutorLane
+from nbsteps.executors.processes import Perform, ProcessLane
+from nbsteps.executors.threads import ThreadLane
+from nbsteps.ports import Lane
+
+GROUP = "nbsteps.executors"
+_NAMES = ("processes", "threads")
+
+
+class Pool:
+    """Opens lanes and keeps them for the next run: a process takes a second to start.
+
+    Args:
+        in_process: executes an order in another process; found there by module and name.
+        in_thread: executes an order in a thread of this process.
+    """
+
+    def __init__(self, in_process: Perform, in_thread: Perform) -> None:
+        self._in_process, self._in_thread = in_process, in_thread
+        self._lanes: dict[str, list[Any]] = {}
+
+    def open(self, executor: str | Executor, workers: int) -> Sequence[Lane]:
+        """So many lanes of a kind; those opened before are used again.
+
+        Raises:
+            UsageError: there is no executor of that name.
+        """
+        if not isinstance(executor, str):
+            return [ExecutorLane(executor, self._in_process, self._in_thread) for _ in range(workers)]
+        make = self._maker(executor)
+        lanes = self._lanes.setdefault(executor, [])
+        lanes += [make() for _ in range(workers - len(lanes))]
+        chosen: list[Any] = [lane for lane in lanes if lane.free][:workers]
+        chosen += [make() for _ in range(workers - len(chosen))]
+        lanes += [lane for lane in chosen if lane not in lanes]
+        for lane in chosen:
+            lane.start()
+        return chosen
+
+    def _maker(self, name: str) -> Callable[[], Any]:
+        if name == "processes":
+            return lambda: ProcessLane(self._in_process)
+        if name == "threads":
+            return lambda: ThreadLane(self._in_thread)
+        head, _, argument = name.partition("=")
+        made = _plugin(head)
+        executor = made(argument) if argument else made()
+        return lambda: ExecutorLane(executor, self._in_process, self._in_thread)
+
+    def close(self) -> None:
+        """End all processes and threads."""
+        for lanes in self._lanes.values():
+            for lane in lanes:
+                lane.stop()
+        self._lanes.clear()
+
+
+def check(name: str) -> None:
+    """Refuse a name that no executor has.
+
+    Raises:
+        UsageError: it is unknown.
+    """
+    if name not in {"", "main", *_NAMES}:
+        _plugin(name.partition("=")[0])
+
+
+def _plugin(name: str) -> Any:
+    """What another package offers under a name: a callable that gives a ``concurrent.futures.Executor``."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - keeps import nbsteps fast
+
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in found:
+        known = ", ".join(["main", *_NAMES, *sorted(found)])
+        msg = f"there is no executor {name!r}"
+        raise UsageError(msg, hint=f"known: {known}")
+    return found[name].load()
