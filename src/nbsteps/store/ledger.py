@@ -35,6 +35,7 @@ from nbsteps.store.index import Index
 from nbsteps.store.journal import Frame, Journal, segments
 from nbsteps.store.merge import merge
 from nbsteps.store.records import encode, encode_artifact
+from nbsteps.store.tables import any_to_move
 
 if TYPE_CHECKING:
     import duckdb
@@ -76,6 +77,7 @@ class Ledger:
         lock: guards everything here; held while events are made durable.
         index: what is known.
         degraded: why nothing is written any more; ``""`` while all is well.
+        movable: whether the last fold left tables that can move into the home.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Ledger:
         self.lock = threading.RLock()
         self.index = Index()
         self.degraded = ""
+        self.movable = False
         self._tabular, self._payload, self._warn = tabular, payload, warn
         self._journal = Journal(home.journals, home.about)
         self._follower = follow.Follower(home, self._journal.owner)
@@ -349,6 +352,7 @@ class Ledger:
             if writable:
                 self._merge(connection, owner)
                 self._journal.unfolded = 0
+                self.movable = any_to_move(connection)
             return writable
 
         try:

@@ -244,7 +244,7 @@ class DuckStore:
         if self._closed:
             return
         self._closed = True
-        if self.ledger.close() and self.home.path.exists():
+        if self.ledger.close() and self.ledger.movable:
             try:
                 move_tables(self.home, self.vault.codec, seconds=_MOVE_SECONDS)
             except BusyError:

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 _HOLD: Final = 0.1
 """Seconds for which one batch may hold the home."""
-_PENDING: Final = """
-SELECT digest, type, codec, bytes, location, checksum, mac, summary FROM log.artifacts
-WHERE tabular AND location LIKE 'object:%' ORDER BY stored_at
-"""
+_WAITING: Final = "FROM log.artifacts WHERE tabular AND location LIKE 'object:%'"
+_PENDING: Final = f"SELECT digest, type, codec, bytes, location, checksum, mac, summary {_WAITING} ORDER BY stored_at"
+
+
+def any_to_move(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether there is work for :func:`move_tables`, for whoever has the home open: opening it takes 10 ms."""
+    return connection.execute(f"SELECT 1 {_WAITING} LIMIT 1").fetchone() is not None
 
 
 def move_tables(home: Home, values: Values, *, seconds: float) -> int:
