@@ -181,7 +181,8 @@ class MemoryStore:
 class FakeEvaluator:
     """Executes cells with ``exec`` in a plain dict; ``executed`` lists the steps whose bodies ran.
 
-    A body lets time pass with ``sleep(seconds)``, and is stopped there when its own is up.
+    A body lets time pass with ``sleep(seconds)``, and is stopped there when its own is up. ``offered`` holds what else
+    bodies find among the builtins, which are part of no key.
     """
 
     limits = True
@@ -189,6 +190,7 @@ class FakeEvaluator:
     def __init__(self, clock: FakeClock | None = None) -> None:
         self.clock = clock or FakeClock()
         self._deadline: tuple[float, float] | None = None
+        self.offered: dict[str, object] = {"sleep": self.sleep}
         self.names: dict[str, object] = {}
         self.waiting: dict[str, Callable[[], object]] = {}
         self.executed: list[str] = []
@@ -259,7 +261,7 @@ class FakeEvaluator:
         printed = io.StringIO()
         error: BaseException | None = None
         with redirect_stdout(printed):
-            self.names["__builtins__"] = {**vars(builtins), "sleep": self.sleep}
+            self.names["__builtins__"] = {**vars(builtins), **self.offered}
             try:
                 exec(source, self.names)  # noqa: S102 - executing cells is what an evaluator does
             except BaseException as caught:  # noqa: BLE001 - handed to the engine, which decides

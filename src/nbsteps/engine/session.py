@@ -15,6 +15,7 @@ from nbsteps.core.plan import Plan
 from nbsteps.core.states import RunState, StepState
 from nbsteps.engine.approval import Approvals
 from nbsteps.engine.bindings import Bindings, Bound
+from nbsteps.engine.book import Book
 from nbsteps.engine.contexts import ContextKeeper
 from nbsteps.engine.executed import Crew, Means
 from nbsteps.engine.forecasting import Forecast
@@ -73,6 +74,7 @@ class Session:
         self._crew = Crew(gate=self.gate, mapper=ItemMapper(services, self.bindings, self.judge))
         self.ended: dict[str, StepRun] = {}
         """How each step ended the last time that this kernel took it."""
+        self._raised: dict[str, BaseException] = {}
         self._parameters: dict[str, object] = {}
 
     def graph(self) -> Graph:
@@ -178,7 +180,7 @@ class Session:
         try:
             result = runner.run_all(names)
         finally:
-            self.ended.update(runner.book.steps)
+            self._note(runner.book)
         if result.state is RunState.WAITING:
             self._paused = wanted, manner
         return result, runner.book.errors
@@ -276,6 +278,9 @@ class Session:
         joined = self._open
         runner = joined or self._runner(trigger, Manner())
         runner.book.before = self.ended
+        caught = self.graph().steps[name].options.catch
+        if caught in self._raised:
+            runner.book.errors.setdefault(caught, self._raised[caught])
         if joined is None:
             runner.start([name])
         state: RunState | None = RunState.FAILED
@@ -305,9 +310,15 @@ class Session:
             book.errors[name] = interrupt
         return self._outcome(runner, name)
 
+    def _note(self, book: Book) -> None:
+        """Remember how steps ended, and the exceptions that a cell executed by itself may be there to handle."""
+        self.ended.update(book.steps)
+        caught = {step for _, step in self.graph().catches}
+        self._raised.update({name: error for name, error in book.errors.items() if name in caught})
+
     def _outcome(self, runner: Runner, name: str, *, shown: bool = True) -> CellRun:
         book = runner.book
-        self.ended.update(book.steps)
+        self._note(book)
         step = book.steps.get(name) or runner.held(name)
         executed = shown and step.state is not StepState.CACHED
         return CellRun(step, book.results.get(name), book.errors.get(name), shown=executed)
