@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -80,7 +81,9 @@ def test_a_step_with_a_problem_cannot_run():
 def test_a_notebook_without_steps_says_so():
     assert text.plan_lines(Plan(), graph()) == "No steps yet"
     assert text.status_lines(()) == "No steps yet"
-    assert text.run_lines(RunResult(Run("r", "nb", "magic", AT, "h", 1, "u"))) == "No steps yet"
+    run = Run("r", "nb", "cli", AT, "h", 1, "u", state=RunState.SUCCEEDED, ended_at=AT + 2)
+    assert text.run_lines(RunResult(run)) == "no steps: the run succeeded in 2.0s"
+    assert text.run_lines(RunResult(replace(run, state=RunState.FAILED, ended_at=None))) == "no steps: the run failed"
 
 
 @pytest.mark.parametrize(

@@ -103,16 +103,17 @@ _RUN_WORDS: Final[Mapping[StepState, str]] = {StepState.SUCCEEDED: _RAN, StepSta
 
 def run_lines(result: RunResult) -> str:
     """A finished run: one line of counts and times, then the steps that went wrong, each with error and hint."""
+    took = ""
+    if result.run.ended_at is not None:
+        took = f" in {duration(result.run.ended_at - result.run.started_at)}"
     if not result.steps:
-        return EMPTY
+        return f"no steps: the run {result.state}{took}"
     steps = result.steps.values()
     states = Counter(step.state for step in steps)
     always = (StepState.SUCCEEDED, StepState.CACHED, StepState.FAILED)
     others = [state for state in StepState if state not in always and states[state]]
     counts = ", ".join(f"{states[state]} {_run_word(state)}" for state in (*always, *others))
-    line = f"{count(len(steps), 'step')}: {counts}"
-    if result.run.ended_at is not None:
-        line += f" in {duration(result.run.ended_at - result.run.started_at)}"
+    line = f"{count(len(steps), 'step')}: {counts}{took}"
     spared = sum(step.time_saved for step in steps)
     if states[StepState.CACHED]:
         line += f", spared {duration(spared)}"
