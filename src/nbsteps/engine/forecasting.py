@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 
 
 class Forecast:
-    """One forecast."""
+    """One forecast.
+
+    Attributes:
+        identities: what each step would be, as far as that could be told.
+    """
 
     def __init__(self, session: Session, forced: frozenset[str]) -> None:
         self._session = session
         self._forced = forced
         self._graph, self._judge = session.graph(), session.judge()
         self._contexts: dict[str, str] = {}
-        self._identities: dict[str, Identity] = {}
+        self._asked: dict[str, Identity] = {}
+        self.identities: dict[str, Identity] = {}
 
     def over(self, names: tuple[str, ...]) -> Plan:
         """Decide the steps, given in graph order."""
@@ -50,8 +55,9 @@ class Forecast:
         bound |= self._unassigned(step, bound)
         identity = self._judge.identify(step, bound)
         if step.options.approve:
-            self._identities[step.name] = identity
+            self._asked[step.name] = identity
             identity = session.past_gate(step, identity, bound)
+        self.identities[step.name] = identity
         return self._judge.facts(step, identity, forced=step.name in self._forced, run_id="")
 
     def _unassigned(self, step: Step, bound: Mapping[str, Bound]) -> dict[str, Bound]:
@@ -81,5 +87,5 @@ class Forecast:
             return None
 
     def _held(self, step: Step) -> bool:
-        identity = self._identities.get(step.name)
+        identity = self._asked.get(step.name)
         return identity is None or not self._session.is_open(step, identity)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from nbsteps.core.decide import Facts
+from nbsteps.core.decide import Decision, Facts, decide
 from nbsteps.core.graph import Graph
 from nbsteps.core.key import key_lines, make_key
 from nbsteps.core.model import Artifact, Part, PartKind, Result, Step
@@ -147,6 +147,11 @@ class Judge:
             run_id=run_id,
             missing=frozenset(self._bindings.missing),
         )
+
+    def would(self, step: Step, identity: Identity, result: Result) -> Decision:
+        """What would be decided if this result were stored under the step's key."""
+        facts = self.facts(step, identity, forced=False, run_id="")
+        return decide(replace(facts, candidates=(result,), changed=self.changed((result,))))
 
     def warnings(self, step: Step) -> tuple[str, ...]:
         """What is doubtful about the step's code, each said once."""
