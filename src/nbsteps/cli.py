@@ -9,7 +9,7 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nbsteps.notebook.launch import Request
 
 INTERRUPTED = 130
-_REPORTING = frozenset({"run", "plan", "why", "status", "clear"})
+_REPORTING = frozenset({"run", "plan", "why", "status", "clear", "accept"})
 """Commands that print one object about a notebook, also about one that is refused."""
 KINDS = ("runs", "steps", "attempts", "events", "artifacts", "approvals")
 
@@ -53,6 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
         return command
 
     _add_runs(add)
+    _add_decisions(add)
     _add_history(add)
     _add_pure(add)
     return parser
@@ -74,6 +75,19 @@ def _add_runs(add: Callable[..., argparse.ArgumentParser]) -> None:
     clear = add("clear", _clear, "forget stored results")
     _takes_notebook(clear)
     clear.add_argument("--step", "-s", nargs="+", default=[], metavar="STEP", help="only these; all if absent")
+    accept = add("accept", _accept, "keep a step's stored result although its code changed")
+    _takes_notebook(accept, step=True)
+
+
+def _add_decisions(add: Callable[..., argparse.ArgumentParser]) -> None:
+    for word, text in (("approve", "let a step that waits for approval run"), ("reject", "keep it from running")):
+        command = add(word, _decide, text)
+        command.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
+        command.add_argument("step", metavar="STEP", help="name of the step")
+        if word == "approve":
+            command.add_argument("values", nargs="*", metavar="FIELD=VALUE", help="what is filled into the form")
+        command.add_argument("--comment", "-c", default="", metavar="TEXT", help="kept with the decision")
+        command.add_argument("--run", action="store_true", help="go on with the notebook at once")
 
 
 def _takes_notebook(command: argparse.ArgumentParser, *, step: bool = False) -> None:
@@ -156,14 +170,13 @@ def _parameters(pairs: Sequence[Sequence[str]]) -> dict[str, object]:
 
 def _run(args: argparse.Namespace) -> int:
     from nbsteps.display import text  # noqa: PLC0415 - keeps --help fast
-    from nbsteps.notebook.launch import run  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.notebook.watching import run_watched  # noqa: PLC0415 - keeps --help fast
     from nbsteps.report import printed, read_report  # noqa: PLC0415 - keeps --help fast
 
     request = _request(args)
-    request.tell = _tell
     # Schedulers end jobs with SIGTERM: the kernel, the history and the output notebook deserve the same care then.
     signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
-    report = run(request)
+    report = run_watched(request, sys.stderr)
     if args.json:
         _print_json(printed(report))
     else:
@@ -175,18 +188,6 @@ def _run(args: argparse.Namespace) -> int:
 
 def _shown_path(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _tell(fact: Mapping[str, Any]) -> None:
-    """One line of progress on standard error."""
-    from nbsteps.display.headless import fact_line  # noqa: PLC0415 - keeps --help fast
-
-    if fact["state"] in {"interrupted", "warning"}:
-        _say(f"! {fact.get('message', 'interrupting the kernel; once more to kill it')}")
-        return
-    _say(fact_line(fact))
-    for remark in fact.get("remarks", ()):
-        _say(f"    {remark}")
 
 
 def _plan(args: argparse.Namespace) -> int:
@@ -219,6 +220,24 @@ def _clear(args: argparse.Namespace) -> int:
 
     _show(args, inquire("clear", _request(args)))
     return 0
+
+
+def _accept(args: argparse.Namespace) -> int:
+    from nbsteps.notebook.launch import inquire  # noqa: PLC0415 - keeps --help fast
+
+    _show(args, inquire("accept", _request(args)))
+    return 0
+
+
+def _decide(args: argparse.Namespace) -> int:
+    from nbsteps.notebook.deciding import decide_from_outside  # noqa: PLC0415 - keeps --help fast
+
+    values = getattr(args, "values", [])
+    _print(decide_from_outside(args.notebook, args.command, args.step, values, args.comment))
+    if not args.run:
+        _print(f"go on with: nbsteps run {_shown_path(args.notebook)}")
+        return 0
+    return main(["run", str(args.notebook)])
 
 
 def _show(args: argparse.Namespace, report: dict[str, Any]) -> None:

@@ -11,6 +11,16 @@ from nbsteps.display.standing import SIGNS, WORDS
 from nbsteps.display.wording import duration, one_line
 
 
+def fact_lines(fact: Mapping[str, Any], *, live: bool = False) -> list[str]:
+    """What a fact says, remarks below it. With ``live`` without what a tree that is drawn meanwhile shows."""
+    if fact["state"] in {"interrupted", "warning"}:
+        return [f"! {one_line(str(fact.get('message', 'interrupting the kernel; once more to kill it')))}"]
+    remarks = [one_line(str(remark)) for remark in fact.get("remarks", ())]
+    if live and "step" in fact:
+        return [f"! {one_line(str(fact['step']))}: {remark}" for remark in remarks]
+    return [fact_line(fact), *(f"    {remark}" for remark in remarks)]
+
+
 def fact_line(fact: Mapping[str, Any]) -> str:
     """One line for what became of a step, or for a context cell that failed or was slow."""
     if "step" not in fact:

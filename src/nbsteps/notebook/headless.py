@@ -16,8 +16,10 @@ from nbsteps.core.errors import NbstepsError, ProblemsError
 from nbsteps.core.states import RunState
 from nbsteps.display import text
 from nbsteps.display.view import as_json, graph_model, node_views
+from nbsteps.engine.accepting import accept
 from nbsteps.engine.session import Session
 from nbsteps.notebook.connection import connect
+from nbsteps.notebook.telling import teller
 from nbsteps.notebook.wire import rows_as_cells
 from nbsteps.report import decision_row, plan_report, problem_rows, run_report
 
@@ -42,6 +44,9 @@ def _begin(request: Mapping[str, Any]) -> dict[str, Any]:
     """Open the run that the cells' steps will join."""
     session = _session(request)
     forced = session.select(request["steps"]) if request["force"] else ()
+    told = teller(session.graph())
+    if told is not None:
+        session.services.listeners.append(told)
     run_id = session.begin(
         request["trigger"], managed=True, forced=forced, steps=request["steps"], parameters=request["parameters"]
     )
@@ -102,6 +107,17 @@ def _clear(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"steps": list(names), "text": f"forgot the results of {', '.join(names) or 'no step'}"}
 
 
+def _accept(request: Mapping[str, Any]) -> dict[str, Any]:
+    session = _session(request)
+    session.set_parameters(request["parameters"])
+    name = request["steps"][0]
+    result, reasons = accept(session, name)
+    session.services.store.close()
+    said = [str(reason) for reason in reasons]
+    shown = text.accepted_line(result, reasons)
+    return {"step": name, "key": result.key, "accepted_by": result.accepted_by, "reasons": said, "text": shown}
+
+
 _HANDLERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "begin": _begin,
     "end": _end,
@@ -109,4 +125,5 @@ _HANDLERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "why": _why,
     "status": _status,
     "clear": _clear,
+    "accept": _accept,
 }
