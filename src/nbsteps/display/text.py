@@ -13,11 +13,13 @@ from nbsteps.core.model import Result, RunResult, StepRun
 from nbsteps.core.plan import Plan
 from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import StepState
+from nbsteps.display.asking import request_lines
 from nbsteps.display.diff import unified
 from nbsteps.display.standing import SIGNS, STALE, WORDS, shown_state, shown_word
 from nbsteps.display.wording import count, duration, indent, moment, one_line, plain, size, table
 
 __all__ = [
+    "accepted_line",
     "duration",
     "plan_lines",
     "problem_lines",
@@ -69,7 +71,8 @@ def _with_time(decision: Decision) -> str:
     if result is None:
         return decision.text
     if decision.action is Action.RESTORE:
-        return f"unchanged, spares {duration(result.duration)}"
+        how = f"accepted by {plain(result.accepted_by)}" if result.accepted_by else "unchanged"
+        return f"{how}, spares {duration(result.duration)}"
     return f"{decision.text}, ~{duration(result.duration)}"
 
 
@@ -117,7 +120,12 @@ def run_lines(result: RunResult) -> str:
     spared = sum(step.time_saved for step in steps)
     if states[StepState.CACHED]:
         line += f", spared {duration(spared)}"
-    return "\n".join((line, *(_trouble(step) for step in steps if step.state in _TROUBLE)))
+    asked = [
+        request_lines(step.request, result.run.trigger)
+        for step in steps
+        if step.request and step.state is StepState.WAITING
+    ]
+    return "\n".join((line, *(_trouble(step) for step in steps if step.state in _TROUBLE), *asked))
 
 
 _TROUBLE: Final = frozenset({StepState.FAILED, StepState.CRASHED, StepState.UPSTREAM_FAILED, StepState.CANCELLED})
@@ -174,6 +182,8 @@ def _detail(reason: Reason) -> str:
 
 def _origin(result: Result) -> str:
     lines = [f"last computed {moment(result.ended_at)}, took {duration(result.duration)}"]
+    if result.accepted_by:
+        lines.append(f"kept by {plain(result.accepted_by)} although the code had changed")
     for name, artifact in result.outputs.items():
         what = artifact.summary or artifact.type
         lines.append(f"  {plain(name)}: {one_line(what)}, {size(artifact.bytes)}")
@@ -184,6 +194,12 @@ def restored_note(result: Result, now: float) -> str:  # noqa: ARG001 - callers 
     """The line above replayed output; when it was computed is given in local time."""
     spared = duration(result.duration)
     return f"{_RESTORED} {plain(result.step)} from {moment(result.ended_at)}, spared {spared}"
+
+
+def accepted_line(result: Result, reasons: Iterable[Reason]) -> str:
+    """What was kept by decision, and why it would have run."""
+    why = one_line(", ".join(map(str, reasons)))
+    return f"kept the result of {plain(result.step)} from {moment(result.ended_at)}: {why}; void at the next change"
 
 
 def ran_note(step: StepRun) -> str:

@@ -53,6 +53,14 @@ def pipeline_parser() -> Parser:
     add("graph", "draw the graph")
     clear = add("clear", "forget stored results")
     clear.add_argument("steps", nargs="*", metavar="STEP", help="only these; all if absent")
+    for word, text in (("approve", "let a step that waits for approval run"), ("reject", "keep it from running")):
+        decide = add(word, text)
+        decide.add_argument("step", metavar="STEP", help="name of the step")
+        if word == "approve":
+            decide.add_argument("values", nargs="*", metavar="FIELD=VALUE", help="what is filled into the form")
+        decide.add_argument("--comment", "-c", default="", metavar="TEXT", help="kept with the decision")
+    accept = add("accept", "keep a step's stored result although its code changed")
+    accept.add_argument("step", metavar="STEP", help="name of the step")
     add("check", "list what is wrong with the notebook")
     history = add("history", "the history as a DataFrame")
     history.add_argument("kind", nargs="?", choices=KINDS, default="runs", help="which table; runs if absent")

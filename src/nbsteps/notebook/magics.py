@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,10 @@ from nbsteps.core.plan import Plan
 from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.display import text
 from nbsteps.display.progress import ProgressLines
+from nbsteps.engine.accepting import accept
 from nbsteps.engine.session import CellRun, Session
 from nbsteps.notebook.commands import parse_parameters, parse_pipeline
+from nbsteps.notebook.deciding import Ran, decide_here
 from nbsteps.notebook.kernel import Kernel
 from nbsteps.notebook.notes import Remarks, note, publish, remarks, show_again
 from nbsteps.notebook.pages import has_page
@@ -99,15 +101,14 @@ class NbstepsMagics(Magics):
                 session.set_parameters(values)
             show_plan(session.plan(targets, frozenset(forced)), session.graph())
             return
-        self._run_now(session, (*targets, *(args.force or ())) if targets else (), forced, values)
+        wanted = (*targets, *(args.force or ())) if targets else ()
+        self._run_now(session, lambda: session.run(wanted, forced=forced, parameters=values, trigger="magic"))
 
-    def _run_now(
-        self, session: Session, targets: tuple[str, ...], forced: Iterable[str], values: Mapping[str, object]
-    ) -> None:
+    def _run_now(self, session: Session, run: Callable[[], Ran]) -> None:
         progress = ProgressLines(sys.stdout.write)
         session.services.listeners.append(progress)
         try:
-            result, errors = session.run(targets, forced=forced, parameters=values, trigger="magic")
+            result, errors = run()
         finally:
             session.services.listeners.remove(progress)
         lines = text.run_lines(result)
@@ -139,6 +140,17 @@ class NbstepsMagics(Magics):
     def _clear(self, args: argparse.Namespace) -> None:
         names = self.kernel.session.clear(args.steps)
         print(f"forgot the results of {', '.join(names) or 'no step'}")  # noqa: T201 - a magic's output
+
+    def _approve(self, args: argparse.Namespace) -> None:
+        session = self.kernel.session
+        said, go_on = decide_here(session, args.command, args.step, getattr(args, "values", ()), args.comment)
+        print(said)  # noqa: T201 - a magic's output
+        self._run_now(session, go_on)
+
+    _reject = _approve
+
+    def _accept(self, args: argparse.Namespace) -> None:
+        print(text.accepted_line(*accept(self.kernel.session, args.step)))  # noqa: T201 - a magic's output
 
     def _check(self, _args: argparse.Namespace) -> None:
         problems = self.kernel.session.graph().problems
