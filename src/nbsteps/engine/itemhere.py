@@ -136,7 +136,7 @@ class Guard:
 
     def __init__(self, step: Step, common: Identity, inputs: Mapping[str, object], services: Services) -> None:
         self._step, self._services = step, services
-        self._on = services.config.mutation != "off"
+        self.on = services.config.mutation != "off"
         self._shared = {
             name: (inputs[name], bound.digest)
             for name, bound in common.inputs.items()
@@ -147,7 +147,7 @@ class Guard:
 
     def before(self, item: Item) -> tuple[str, ...]:
         """Digests to compare with afterwards; none where nothing can change."""
-        if not self._on or all(type(value) in PLAIN for value in item.values):
+        if not self.on or all(type(value) in PLAIN for value in item.values):
             return ()
         return item.digests or tuple(map(digest_or_unique, item.values))
 
@@ -155,12 +155,12 @@ class Guard:
         """Which loop variable's value the body changed, if any."""
         for source, value, digest in zip(self._step.options.map, item.values, before, strict=bool(before)):
             if not is_volatile(digest) and digest_or_unique(value) != digest:
-                return self._told(source.item)
+                return self.told(source.item)
         return None
 
     def shared(self) -> StepError | None:
         """Which input that items share was changed, if any."""
-        if not self._on or not self._shared:
+        if not self.on or not self._shared:
             return None
         clock = self._services.clock
         start = clock.monotonic()
@@ -168,9 +168,10 @@ class Guard:
             (name for name, (value, before) in self._shared.items() if digest_or_unique(value) != before), ""
         )
         self.seconds = clock.monotonic() - start
-        return self._told(changed) if changed else None
+        return self.told(changed) if changed else None
 
-    def _told(self, name: str) -> StepError | None:
+    def told(self, name: str) -> StepError | None:
+        """The error for a value that a body changed; None where that is only a warning."""
         message = f"the body changed its input {name} in place"
         hint = f"work on a copy: {name} = {name}.copy()"
         if self._services.config.mutation == "warn":
@@ -188,12 +189,14 @@ class Tried:
         made: the outputs; None where there is an error.
         reasons: what keeps the outputs from being reused.
         error: what the body raised, or what it did not keep.
+        peak_rss: largest resident size of the process where it was executed, bytes; None for the kernel.
     """
 
     outcome: Outcome
     made: Made | None = None
     reasons: tuple[str, ...] = ()
     error: BaseException | None = None
+    peak_rss: int | None = None
 
 
 class Here:
@@ -206,7 +209,11 @@ class Here:
         """Execute one item's body, and store what it made."""
         self._bench.lay(item)
         before = self._guard.before(item)
-        outcome = self._run(limit.seconds)
+        try:
+            with self._services.cancel.body():
+                outcome = self._run(limit.seconds)
+        except KeyboardInterrupt as interrupt:
+            outcome = Outcome(error=interrupt)
         error = outcome.error
         if isinstance(error, StepTimeout):
             error.total = limit.total

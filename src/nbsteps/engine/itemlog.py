@@ -18,7 +18,6 @@ from nbsteps.engine.services import Host, Services
 from nbsteps.ports import Display
 
 _PROGRESS_SECONDS: Final = 0.1
-_COMMIT_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +99,16 @@ class ItemLog:
     costs one record of each kind. Nobody waits longer for a commit than one item takes, or a quarter of a second.
     """
 
-    def __init__(  # noqa: PLR0913 - what every record of an item holds
-        self, services: Services, step: Step, common: Identity, run_id: str, tally: Tally, *, executor: str = "main"
-    ) -> None:
+    def __init__(self, services: Services, step: Step, common: Identity, run_id: str, tally: Tally) -> None:
         self.tally = tally
         self._services, self._step, self._common, self._run_id = services, step, common, run_id
-        self._executor = executor
         self._running: dict[int, Attempt] = {}
         self._done: list[tuple[int, Attempt, Result]] = []
-        self._committed = services.clock.monotonic()
         self._told = float("-inf")
 
-    def start(self, items: Sequence[Item], delays: Sequence[float] = (), host: Host | None = None) -> None:
+    def start(
+        self, items: Sequence[Item], delays: Sequence[float] = (), host: Host | None = None, executor: str = "main"
+    ) -> None:
         """Announce that the bodies of these items are about to be executed."""
         services, now = self._services, self._services.clock.now()
         host = host or services.host
@@ -119,7 +116,7 @@ class ItemLog:
         for item, delay in zip(items, waited, strict=True):
             item.attempts += 1
             self._running[item.position] = Attempt(
-                self._run_id, self._step.name, item.attempts, now, self._executor, host.name, host.pid, item.key, delay
+                self._run_id, self._step.name, item.attempts, now, executor, host.name, host.pid, item.key, delay
             )
         attempts = tuple(self._running[item.position] for item in items)
         services.emit(ItemsStarted(now, self._run_id, self._step.name, attempts))
@@ -158,7 +155,8 @@ class ItemLog:
         """An item's body ended without success; ``final`` if no other attempt follows."""
         now = self._services.clock.now()
         running = self._running.pop(failed.item.position)
-        attempt = _ended(running, state, now, self._services.host.peak_rss(), failed.failure)
+        failure = None if state is AttemptState.SUCCEEDED else failed.failure
+        attempt = _ended(running, state, now, self._services.host.peak_rss(), failure)
         self._services.emit(AttemptEnded(now, attempt))
         if final:
             kept = self.tally.skipped if isinstance(failed.error, Skip) else self.tally.failed
@@ -172,16 +170,18 @@ class ItemLog:
             StepRetrying(now, self._run_id, self._step.name, item.attempts, delay, now + delay, item.key)
         )
 
-    def due(self) -> bool:
-        """Whether successes have waited long enough for being committed."""
-        return bool(self._done) and self._services.clock.monotonic() - self._committed >= _COMMIT_SECONDS
+    def withdraw(self, item: Item) -> None:
+        """An attempt came to nothing, by nobody's fault: another one follows at once."""
+        now = self._services.clock.now()
+        item.lost += 1
+        ended = _ended(self._running.pop(item.position), AttemptState.CANCELLED, now, None)
+        self._services.emit(AttemptEnded(now, ended))
 
     def commit(self) -> None:
         """Make the successes durable, and tell how far the step is."""
         if self._done:
             done, self._done = tuple((attempt, result) for _, attempt, result in self._done), []
             self._services.emit(ItemsSucceeded(self._services.clock.now(), self._run_id, self._step.name, done))
-        self._committed = self._services.clock.monotonic()
 
     def discard(self, failure: Failure) -> None:
         """Take back the successes that are not committed: what made them turned out to be wrong."""

@@ -28,6 +28,10 @@ class ItemQueue:
         """Have an item executed again after so many seconds."""
         heappush(self._waiting, (now + delay, item.position, delay, item))
 
+    def put_first(self, items: Iterable[Item]) -> None:
+        """Have these items executed next."""
+        self._ready.extendleft(reversed(list(items)))
+
     def take(self, count: int, now: float) -> list[tuple[Item, float]]:
         """At most so many items that can be executed now, each with the seconds it has waited."""
         taken: list[tuple[Item, float]] = []

@@ -28,6 +28,7 @@ class Item:
         digests: content of the values; empty where ``--map-key`` stands for it.
         named: digest of the value of ``--map-key``, or ``""``.
         attempts: how often its body was started.
+        lost: how many of these came to nothing by no fault of its own.
     """
 
     position: int
@@ -36,6 +37,7 @@ class Item:
     digests: tuple[str, ...] = ()
     named: str = ""
     attempts: int = 0
+    lost: int = 0
 
     @property
     def volatile(self) -> bool:

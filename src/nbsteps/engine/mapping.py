@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from nbsteps.core.errors import Skip, StepError, StepTimeout
+from nbsteps.core.errors import CrashedError, Skip, StepError, StepTimeout
 from nbsteps.core.model import Artifact, Part, Step
 from nbsteps.core.retry import GiveUp, Limit, after, limit, policy
 from nbsteps.core.states import AttemptState
 from nbsteps.engine.attempt import describe
 from nbsteps.engine.bindings import Bindings
-from nbsteps.engine.executed import Executed, Trial
+from nbsteps.engine.executed import Executed, Means, Trial
+from nbsteps.engine.itemaway import Away, is_suspect
 from nbsteps.engine.itemfind import Finder
 from nbsteps.engine.itemhere import Bench, Ears, Guard, Here, Tried
 from nbsteps.engine.itemlog import Ended, Failed, ItemLog, Made, Tally
@@ -22,12 +23,14 @@ from nbsteps.engine.items import Item, identify_items, read_items
 from nbsteps.engine.itemsum import Whole
 from nbsteps.engine.judge import Identity, Judge
 from nbsteps.engine.retrying import asked_delay, retryable, why_failed
-from nbsteps.engine.services import Services
+from nbsteps.engine.services import Services, new_id
 from nbsteps.identity import content
-from nbsteps.ports import Display
+from nbsteps.ports import Display, Lane, Order
 
 _LEG_SECONDS: Final = 0.25
 _SLICE: Final = 0.2
+SHELL_NAMES: Final = frozenset({"get_ipython", "display", "exit", "quit", "open", "In", "Out"})
+"""Names that every shell has of its own."""
 
 
 class ItemMapper:
@@ -51,12 +54,24 @@ class ItemMapper:
         try:
             work = MapWork(self._services, self._judge(), step, identity, trial)
             work.restore(self._bindings.missing)
-            work.run()
+            work.run(self._lanes(step, trial.means))
         except (KeyboardInterrupt, StepError, StepTimeout) as error:
             return whole.stopped(error, None if work is None else work.tally)
         finally:
             self._services.epoch += 1
         return whole.ended(work.tally, work.seconds_saved)
+
+    def _lanes(self, step: Step, means: Means) -> Sequence[Lane]:
+        """Where items go: to processes unless the user says otherwise, if there is more than one worker."""
+        options, lanes = step.options, self._services.lanes
+        most = min(
+            means.workers,
+            options.max_parallel or means.workers,
+            means.workers if options.pool is None else options.pool.slots,
+        )
+        if lanes is None or means.executor == "main" or (most <= 1 and not means.executor):
+            return ()
+        return lanes.open(means.executor or "processes", max(1, most))
 
 
 class MapWork:
@@ -79,6 +94,7 @@ class MapWork:
         self._begun = services.clock.monotonic()
         self._twins: defaultdict[str, list[Item]] = defaultdict(list)
         self._restored: dict[int, Artifact] = {}
+        self._unseen: dict[int, tuple[Display, ...]] = {}
         self._shown = 0
         self._queue = ItemQueue(())
         self._leg: list[tuple[Item, Tried, tuple[Part, ...]]] = []
@@ -108,26 +124,66 @@ class MapWork:
             left = list(firsts.values())
         self._queue = ItemQueue(left)
 
-    def run(self) -> None:
-        """Execute what is left, in item order; retries when their time has come.
+    def run(self, lanes: Sequence[Lane] = ()) -> None:
+        """Execute what is left, in item order; retries when their time has come. Without lanes, in the kernel.
 
         Raises:
             KeyboardInterrupt: the user interrupted; what had ended is committed.
             StepError: a body changed what all items share.
             StepTimeout: the time for the whole step is up.
         """
-        evaluator, step = self._services.evaluator, self._step
-        bench = Bench(step, self._inputs, self._given, evaluator.namespace)
         try:
+            if len(self._queue) and lanes:
+                self._run_away(lanes)
             if len(self._queue):
-                with bench.open(), evaluator.repeat_body(step, live=self._live) as run:
-                    self._drive(Here(self._services, step, bench, self._guard, run))
+                self._run_here()
         except KeyboardInterrupt as interrupt:
             self._settle(())
             self._log.cancel(describe(interrupt))
             raise
         self._show_until(len(self._items))
         self._log.progress(last=True)
+
+    def _run_away(self, lanes: Sequence[Lane]) -> None:
+        """Execute items on lanes; those that cannot leave the kernel stay in the queue."""
+        away = Away(self._services, self._step, self._order(), lanes, self._log, self._guard)
+        try:
+            while (len(self._queue) and not away.kept) or away.busy:
+                away.send(self._queue, self._limit())
+                for item, tried, parts in away.collect(self._queue.due()):
+                    self._leg.append((item, tried, parts))
+                    self._unseen[item.position] = tried.outcome.displays
+                    self._stop = self._stop or _stopping(tried.error)
+                self._settle(())
+                self._show_ready()
+                self._end_early()
+        finally:
+            away.stop()
+        self._queue.put_first(away.kept)
+
+    def _order(self) -> Order:
+        """What every item finds where it is executed, away from the kernel: what the body reads, and no more."""
+        step, services = self._step, self._services
+        namespace = services.evaluator.namespace
+        reads = step.reads.union(step.options.ignore) - step.scratch - SHELL_NAMES
+        names = reads & namespace.keys()
+        over = {source.items for source in step.options.map} - self._common.inputs.keys()
+        shared = {name: namespace[name] for name in sorted(names | self._inputs.keys()) if name not in over}
+        return Order(
+            step=step,
+            shared={**shared, **self._given},
+            token=new_id(),
+            outputs=step.outputs,
+            private=services.private,
+            folder=services.folder.absolute(),
+            root=services.root,
+        )
+
+    def _run_here(self) -> None:
+        evaluator, step = self._services.evaluator, self._step
+        bench = Bench(step, self._inputs, self._given, evaluator.namespace)
+        with bench.open(), evaluator.repeat_body(step, live=self._live) as run:
+            self._drive(Here(self._services, step, bench, self._guard, run))
 
     def _drive(self, here: Here) -> None:
         clock, pace = self._services.clock, Pace()
@@ -161,6 +217,9 @@ class MapWork:
         finally:
             late = ears.close()
         self._settle(late)
+        self._end_early()
+
+    def _end_early(self) -> None:
         if self._stop is not None:
             self._log.cancel(describe(self._stop))
             raise self._stop
@@ -185,7 +244,8 @@ class MapWork:
             self.tally.shown[item.position] = displays
         if tried.made is not None:
             kept = self._keep(displays) if displays else None
-            ended = Ended(tried.outcome.duration, kept, observed, self._services.host.peak_rss())
+            peak_rss = tried.peak_rss or self._services.host.peak_rss()
+            ended = Ended(tried.outcome.duration, kept, observed, peak_rss)
             self._log.succeeded(item, tried.made, ended, tried.reasons)
             self.tally.note(observed)
             for twin in self._twins.pop(item.key, ()):
@@ -200,26 +260,32 @@ class MapWork:
             self._log.failed(failed, AttemptState.CANCELLED, final=False)
             return
         if isinstance(error, Skip):
-            self._log.failed(failed)
+            self._log.failed(failed, AttemptState.SUCCEEDED)
             for twin in self._twins.pop(item.key, ()):
                 self.tally.skipped[twin.position] = replace(failed, item=twin)
             return
         step, now = self._step, self._services.clock.monotonic()
+        crashed = AttemptState.CRASHED if isinstance(error, CrashedError) else AttemptState.FAILED
+        if is_suspect(error):
+            item.lost += 1
+            self._log.failed(failed, crashed, final=False)
+            self._queue.put_first([item])
+            return
         verdict = after(
             policy(step.options),
-            attempt=item.attempts,
+            attempt=item.attempts - item.lost,
             elapsed=now - self._begun,
-            retryable=retryable(step, error, self._services, self._run_id),
+            retryable=crashed is AttemptState.CRASHED or retryable(step, error, self._services, self._run_id),
             asked=asked_delay(error),
             seed=f"{self._run_id}\0{step.name}\0{item.key}",
         )
         if isinstance(verdict, GiveUp):
             failed.reason = why_failed(step, error, verdict.reason)
-            self._log.failed(failed)
+            self._log.failed(failed, crashed)
             for twin in self._twins.pop(item.key, ()):
                 self.tally.failed[twin.position] = replace(failed, item=twin)
             return
-        self._log.failed(failed, final=False)
+        self._log.failed(failed, crashed, final=False)
         self._log.retrying(item, verdict.delay)
         self._queue.postpone(item, verdict.delay, now)
 
@@ -247,12 +313,20 @@ class MapWork:
         """Show what restored items before that one had shown."""
         while self._shown < position:
             artifact = self._restored.pop(self._shown, None)
+            displays = self._unseen.pop(self._shown, ())
             if artifact is not None:
-                displays: Any = self._services.store.get(artifact)
-                self.tally.shown[self._shown] = tuple(displays)
-                if self._live:
-                    self._services.evaluator.replay(tuple(displays), "")
+                stored: Any = self._services.store.get(artifact)
+                displays = self.tally.shown[self._shown] = tuple(stored)
+            if displays and self._live:
+                self._services.evaluator.replay(displays, "")
             self._shown += 1
+
+    def _show_ready(self) -> None:
+        """Show what items had shown elsewhere, in item order, as far as those before them have ended."""
+        tally, position = self.tally, self._shown
+        while position in tally.made or position in tally.failed or position in tally.skipped:
+            position += 1
+        self._show_until(position)
 
 
 def _stopping(error: BaseException | None) -> BaseException | None:

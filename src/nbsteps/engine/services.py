@@ -13,7 +13,7 @@ from pathlib import Path
 from nbsteps.config import Config
 from nbsteps.core.events import Event, Warned
 from nbsteps.engine.cancel import Cancel
-from nbsteps.ports import Clock, Evaluator, Listener, Store
+from nbsteps.ports import Clock, Evaluator, Lanes, Listener, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Services:
         private: files and folders of our own, which never count as read by a body.
         epoch: counts executions of user code and requests by the user; what was read from live objects holds for
             one epoch only.
+        lanes: places away from the main thread; None where there are none.
         cancel: how a run is asked to end from another thread.
     """
 
@@ -50,6 +51,7 @@ class Services:
     listeners: list[Listener] = field(default_factory=list)
     private: tuple[Path, ...] = ()
     epoch: int = 0
+    lanes: Lanes | None = None
     cancel: Cancel = field(init=False)
 
     def __post_init__(self) -> None:
