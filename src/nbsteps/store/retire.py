@@ -76,7 +76,8 @@ def retire(connection: duckdb.DuckDBPyConnection, seq: int, owners: Collection[s
         return
     parameters = [list(owners), seq]
     connection.execute(_ATTEMPTS, parameters)
-    connection.execute(_STEPS, parameters)
-    connection.execute(_LATEST, [seq])
-    connection.execute(_FIRST_LATEST, [seq])
+    ended = connection.execute(_STEPS, parameters).fetchone()
+    if ended != (0,):
+        connection.execute(_LATEST, [seq])
+        connection.execute(_FIRST_LATEST, [seq])
     connection.execute(_RUNS, parameters)
