@@ -9,13 +9,16 @@ import os
 import platform
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
+from nbsteps.core.approvals import Request
 from nbsteps.core.decide import Action, Decision
 from nbsteps.core.errors import Problem
 from nbsteps.core.graph import Graph
-from nbsteps.core.model import Failure, Run, RunResult, StepRun
+from nbsteps.core.model import Failure, ItemCounts, Run, RunResult, StepRun
 from nbsteps.core.plan import Plan
+from nbsteps.core.policies import Field, OnExpire, OnReject
 from nbsteps.core.states import RunState, StepState
 
 EXIT_CODES = {
@@ -58,9 +61,11 @@ def step_row(step: StepRun) -> dict[str, Any]:
         "attempts": step.attempts,
         "duration_s": round(ended - started, 6) if started is not None and ended is not None else 0.0,
         "error": None if failure is None else {"type": failure.error_type, "message": failure.message},
-        "items": None,
+        "items": None if step.items is None else asdict(step.items),
         "time_saved_s": round(step.time_saved, 6),
         "hint": "" if failure is None else failure.hint,
+        "handled": step.handled,
+        "request": None if step.request is None else asdict(step.request),
     }
 
 
@@ -165,7 +170,19 @@ def _read_step(row: Mapping[str, Any]) -> StepRun:
         attempts=row["attempts"],
         time_saved=row["time_saved_s"],
         failure=failure,
+        items=None if row["items"] is None else ItemCounts(**row["items"]),
+        handled=row["handled"],
+        request=None if row["request"] is None else _read_request(row["request"]),
     )
+
+
+def _read_request(row: Mapping[str, Any]) -> Request:
+    """What a step waits for."""
+    fields = tuple(Field(**{**field, "choices": tuple(field["choices"])}) for field in row["fields"])
+    inputs = tuple((name, text) for name, text in row["inputs"])
+    rules = {"on_expire": OnExpire(row["on_expire"]), "on_reject": OnReject(row["on_reject"])}
+    more = {"fields": fields, "inputs": inputs, "approvers": tuple(row["approvers"])}
+    return Request(**{**row, **rules, **more})
 
 
 def plan_rows(plan: Plan, graph: Graph) -> list[dict[str, Any]]:

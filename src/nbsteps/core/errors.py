@@ -31,7 +31,9 @@ class Problem:
 
     def __str__(self) -> str:
         """Render as ``step clean (cell 4): message`` with the hint on a line of its own."""
-        where = f"step {self.step} ({self.cell})" if self.step else self.cell
+        where = self.cell
+        if self.step:
+            where = f"step {self.step} ({self.cell})" if self.cell else f"step {self.step}"
         head = f"{where}: {self.message}" if where else self.message
         return f"{head}\n    {self.hint}" if self.hint else head
 

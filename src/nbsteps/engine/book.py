@@ -79,7 +79,7 @@ class Book:
     def wait(self, name: str, request: Request) -> StepRun:
         """A step waits for a person."""
         self.move(name, StepState.WAITING)
-        waiting = StepRun(name, StepState.WAITING, "waits for approval", key=request.key, request=request)
+        waiting = StepRun(name, StepState.WAITING, request.message, key=request.key, request=request)
         self.steps[name] = waiting
         return waiting
 
