@@ -11,12 +11,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from nbsteps.api import (
+        accept,
         approvals,
+        approve,
         artifacts,
         attempts,
         events,
         load,
         plan,
+        reject,
         run,
         runs,
         sql,
@@ -27,7 +30,24 @@ if TYPE_CHECKING:
     from nbsteps.core.missing import MISSING
     from nbsteps.engine.meanwhile import progress
 
-_API = frozenset({"approvals", "artifacts", "attempts", "events", "load", "plan", "run", "runs", "sql", "steps", "why"})
+_API = frozenset(
+    {
+        "accept",
+        "approvals",
+        "approve",
+        "artifacts",
+        "attempts",
+        "events",
+        "load",
+        "plan",
+        "reject",
+        "run",
+        "runs",
+        "sql",
+        "steps",
+        "why",
+    }
+)
 
 _ERRORS = frozenset({"NbstepsError", "NoRetry", "Retry", "Skip", "StepTimeout"})
 
@@ -39,7 +59,9 @@ __all__ = [
     "Skip",
     "StepTimeout",
     "__version__",
+    "accept",
     "approvals",
+    "approve",
     "artifacts",
     "attempts",
     "events",
@@ -47,6 +69,7 @@ __all__ = [
     "load_ipython_extension",
     "plan",
     "progress",
+    "reject",
     "run",
     "runs",
     "sql",

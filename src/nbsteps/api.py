@@ -111,11 +111,83 @@ def why(step: str, path: AnyPath | None = None) -> str:
 
         answer: str = launch.inquire("why", launch.Request(Path(path), {}, None, (step,)))["text"]
         return answer
+    kernel = _this_kernel(f"nbsteps.why({step!r}, 'notebook.ipynb')")
+    return text.why_text(step, kernel.session.why(step))
+
+
+def approve(
+    step: str,
+    values: Mapping[str, Any] | None = None,
+    *,
+    path: AnyPath | None = None,
+    comment: str = "",
+    resume: bool = True,
+) -> RunResult | None:
+    """Let a step that waits for approval run.
+
+    Args:
+        step: its name.
+        values: what is filled into the form, by field.
+        path: the notebook; without it the one that this kernel executes.
+        comment: kept with the decision.
+        resume: go on with the notebook at once, headlessly where ``path`` is given.
+
+    Returns:
+        What became of the run that went on; None without ``resume``.
+
+    Raises:
+        UsageError: nothing waits there, you are no approver, or the form is not valid; nothing was decided.
+    """
+    return _decide("approve", step, values or {}, path, comment, resume=resume)
+
+
+def reject(step: str, *, path: AnyPath | None = None, comment: str = "", resume: bool = True) -> RunResult | None:
+    """Keep a step that waits for approval from running; as :func:`approve`."""
+    return _decide("reject", step, {}, path, comment, resume=resume)
+
+
+def _decide(  # noqa: PLR0913 - the arguments of approve
+    word: str, step: str, values: Mapping[str, Any], path: AnyPath | None, comment: str, *, resume: bool
+) -> RunResult | None:
+    from nbsteps.notebook.deciding import Decision, decide_from_outside, decide_here  # noqa: PLC0415 - keeps import nbsteps fast
+
+    decision = Decision(word, step, values, comment)
+    if path is not None:
+        decide_from_outside(Path(path), decision)
+        return run(path) if resume else None
+    _said, go_on = decide_here(_this_kernel(f"nbsteps.{word}({step!r}, path='notebook.ipynb')").session, decision)
+    return go_on()[0] if resume else None
+
+
+def accept(step: str, path: AnyPath | None = None) -> None:
+    """Keep a step's stored result although its code changed: you say that the change is harmless.
+
+    It is recorded, and void at the next change.
+
+    Raises:
+        UsageError: there is nothing to keep, or the step would run for another reason than its code.
+    """
+    if path is not None:
+        from nbsteps.notebook import launch  # noqa: PLC0415 - keeps import nbsteps fast
+
+        launch.inquire("accept", launch.Request(Path(path), {}, None, (step,)))
+        return
+    from nbsteps.engine import accepting  # noqa: PLC0415 - keeps import nbsteps fast
+
+    accepting.accept(_this_kernel(f"nbsteps.accept({step!r}, 'notebook.ipynb')").session, step)
+
+
+def _this_kernel(instead: str) -> Any:
+    """Nbsteps' kernel object.
+
+    Raises:
+        UsageError: this process is no kernel that has it.
+    """
     kernel = _kernel()
     if kernel is None:
         msg = "which notebook? This is no kernel with nbsteps loaded"
-        raise UsageError(msg, hint=f"nbsteps.why({step!r}, 'notebook.ipynb')")
-    return text.why_text(step, kernel.session.why(step))
+        raise UsageError(msg, hint=instead)
+    return kernel
 
 
 def runs(**filters: Any) -> pd.DataFrame:

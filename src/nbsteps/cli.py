@@ -230,10 +230,10 @@ def _accept(args: argparse.Namespace) -> int:
 
 
 def _decide(args: argparse.Namespace) -> int:
-    from nbsteps.notebook.deciding import decide_from_outside  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.notebook.deciding import Decision, decide_from_outside, form_values  # noqa: PLC0415 - keeps --help fast
 
-    values = getattr(args, "values", [])
-    _print(decide_from_outside(args.notebook, args.command, args.step, values, args.comment))
+    values = form_values(getattr(args, "values", ()))
+    _print(decide_from_outside(args.notebook, Decision(args.command, args.step, values, args.comment)))
     if not args.run:
         _print(f"go on with: nbsteps run {_shown_path(args.notebook)}")
         return 0

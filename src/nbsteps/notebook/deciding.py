@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,15 +38,27 @@ def form_values(pairs: Sequence[str]) -> dict[str, object]:
     return found
 
 
-def _decide(desk: Desk, word: str, step: str, pairs: Sequence[str], comment: str) -> Approval:
-    if word == "approve":
-        return desk.approve(step, form_values(pairs), comment)
-    return desk.reject(step, comment)
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What somebody decides: ``word`` is ``approve`` or ``reject``, ``values`` fill the form."""
+
+    word: str
+    step: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    comment: str = ""
+
+    def take(self, desk: Desk) -> Approval:
+        """Record it.
+
+        Raises:
+            UsageError: nothing waits there, or it cannot be taken; nothing changed.
+        """
+        if self.word == "approve":
+            return desk.approve(self.step, self.values, self.comment)
+        return desk.reject(self.step, self.comment)
 
 
-def decide_here(
-    session: Session, word: str, step: str, pairs: Sequence[str], comment: str
-) -> tuple[str, Callable[[], Ran]]:
+def decide_here(session: Session, decision: Decision) -> tuple[str, Callable[[], Ran]]:
     """Decide in a kernel; what to say, and what goes on with the run.
 
     Where no run of this kernel waits, the step is run with what it needs, and what rests on it if another kernel
@@ -54,9 +67,10 @@ def decide_here(
     Raises:
         UsageError: no such step, nothing waits there, or the decision cannot be taken.
     """
+    step = decision.step
     session.select([step])
     alone = step in session.ended and session.ended[step].state is StepState.WAITING
-    done = _decide(session.gate.desk, word, step, pairs, comment)
+    done = decision.take(session.gate.desk)
 
     def go_on() -> Ran:
         resumed = session.resume()
@@ -68,7 +82,7 @@ def decide_here(
     return decision_line(done), go_on
 
 
-def decide_from_outside(path: Path, word: str, step: str, pairs: Sequence[str], comment: str) -> str:
+def decide_from_outside(path: Path, decision: Decision) -> str:
     """Decide without a kernel: the store is enough. Returns what to say.
 
     Raises:
@@ -84,12 +98,12 @@ def decide_from_outside(path: Path, word: str, step: str, pairs: Sequence[str], 
     folder = file.parent
     home = store_folder(folder)
     if not home.is_dir():
-        msg = f"step {step} of {path.name} waits for no approval: nothing of it ran yet"
-        raise UsageError(msg, hint=f"nbsteps run {path}")
+        msg = f"it waits for no approval: nothing of {path.name} ran yet"
+        raise UsageError(msg, step=decision.step, hint=f"nbsteps run {path}")
     store = DuckStore(home, config=load_config(folder))
     try:
         name = notebook_name(file, project_root(folder) or folder)
         desk = Desk(store, SystemClock(), name, this_host().user, store.emit)
-        return decision_line(_decide(desk, word, step, pairs, comment))
+        return decision_line(decision.take(desk))
     finally:
         store.close()

@@ -22,7 +22,7 @@ from nbsteps.display.progress import ProgressLines
 from nbsteps.engine.accepting import accept
 from nbsteps.engine.session import CellRun, Session
 from nbsteps.notebook.commands import parse_parameters, parse_pipeline
-from nbsteps.notebook.deciding import Ran, decide_here
+from nbsteps.notebook.deciding import Decision, Ran, decide_here, form_values
 from nbsteps.notebook.kernel import Kernel
 from nbsteps.notebook.notes import Remarks, note, publish, remarks, show_again
 from nbsteps.notebook.pages import has_page
@@ -66,16 +66,14 @@ class NbstepsMagics(Magics):
         elif done.step.state in GOOD:
             note(text.ran_note(done.step), done.step, said.lines)
         else:
-            note(f"{done.step.step} {done.step.state}: {done.step.reason}", done.step, said.lines)
+            note(text.ended_note(done.step, self.kernel.trigger, error=done.error), done.step, said.lines)
         if done.error is not None:
             if isinstance(done.error, NbstepsError):
                 raise done.error from None
             raise attach_traceback(self.kernel.shell, done.error)
-        # What keeps a step of a managed run from running has been shown as an error where it happened.
-        if done.step.state not in GOOD | {StepState.UPSTREAM_FAILED}:
+        if done.step.state in _LOUD:
             step = session.graph().steps[done.step.step]
-            failed = StepError(done.step.reason, step=step.name, cell=step.cell.label, hint="")
-            raise failed
+            raise StepError(done.step.reason, step=step.name, cell=step.cell.label)
 
     @line_magic
     def pipeline(self, line: str) -> pd.DataFrame | None:
@@ -94,7 +92,8 @@ class NbstepsMagics(Magics):
         session = self.kernel.session
         targets = tuple(args.steps)
         session.select(args.force or ())
-        forced = args.force or (session.select(targets) if args.force is not None else ())
+        # Without names those that are asked for, not what they need as well.
+        forced = args.force or ((targets or session.select()) if args.force is not None else ())
         values = parse_parameters(args.param)
         if args.dry_run:
             if values:
@@ -114,6 +113,9 @@ class NbstepsMagics(Magics):
         lines = text.run_lines(result)
         print(lines.partition("\n")[0] if errors else lines)  # noqa: T201 - the error follows as the cell's own
         _raise_for(self.kernel.shell, result, errors)
+
+    def _cancel(self, _args: argparse.Namespace) -> None:
+        print("cancelling" if self.kernel.session.cancel() else "nothing runs")  # noqa: T201 - a magic's output
 
     def _plan(self, args: argparse.Namespace) -> None:
         session = self.kernel.session
@@ -143,7 +145,8 @@ class NbstepsMagics(Magics):
 
     def _approve(self, args: argparse.Namespace) -> None:
         session = self.kernel.session
-        said, go_on = decide_here(session, args.command, args.step, getattr(args, "values", ()), args.comment)
+        values = form_values(getattr(args, "values", ()))
+        said, go_on = decide_here(session, Decision(args.command, args.step, values, args.comment))
         print(said)  # noqa: T201 - a magic's output
         self._run_now(session, go_on)
 
@@ -165,6 +168,9 @@ class NbstepsMagics(Magics):
         print(self.kernel.session.services.notebook or "no notebook found")  # noqa: T201 - a magic's output
 
 
+_LOUD = frozenset({StepState.FAILED, StepState.CRASHED})
+"""Ends that are errors of their cell. What was skipped, waits, or was kept from running by others only says so."""
+
 NbstepsMagics.step.__doc__ = help_text()
 
 
@@ -185,7 +191,7 @@ def _raise_for(shell: InteractiveShell, result: RunResult, errors: Mapping[str, 
     if interrupt is not None:
         raise attach_traceback(shell, interrupt)
     for name, step in result.steps.items():
-        if step.state is StepState.FAILED and name in errors:
+        if step.state is StepState.FAILED and not step.handled and name in errors:
             error = errors[name]
             if isinstance(error, NbstepsError):
                 raise error from None
