@@ -57,8 +57,8 @@ def test_a_note_says_what_happened_for_people_and_tools(run):
 
 def test_a_note_is_text_not_markup(run, shell):
     note("<b>&", StepRun("a", StepState.SUCCEEDED, ""), ["<script>"])
-    published, error = run("%%step a --out b\nb = 1\nraise ValueError('<img>')")
-    assert isinstance(error, ValueError)
+    published, error = run("%%step a --out b\nfrom nbsteps import Skip\nb = 1\nraise Skip('<img>')")
+    assert error is None
     assert "&lt;img&gt;" in published[0][0]["text/html"]
     assert "<img>" in published[0][0]["text/plain"]
 
@@ -67,6 +67,39 @@ def test_a_failed_step_says_so_in_its_note_and_raises_the_users_error(run):
     published, error = run("%%step a\na = 1 / 0")
     assert isinstance(error, ZeroDivisionError)
     assert (note_of(published)["state"], note_of(published)["attempts"]) == ("failed", 1)
+
+
+def test_a_failure_is_said_once(run):
+    published, _ = run("%%step a\na = 1 / 0")
+    assert published[0][0]["text/plain"] == "a failed"
+    published, _ = run("%%step a --retries 1 --retry-delay 0s\na = 1 / 0")
+    assert published[0][0]["text/plain"] == "a failed after 2 attempts: retries_exhausted"
+
+
+@pytest.mark.parametrize(
+    ("cells", "state", "said"),
+    [
+        (['%%step a --when "1 > 2"\na = 1'], "skipped", "a skipped: condition is false: 1 > 2"),
+        (["%%step a\nfrom nbsteps import Skip\nraise Skip('no rows')"], "skipped", "a skipped: no rows"),
+        (
+            ['%%step a --when "1 > 2"\na = 1', "%%step b\nb = a"],
+            "skipped",
+            "b skipped: step a skipped",
+        ),
+        (["%%step a --approve 'go on?'\na = 1"], "waiting", "needs approval: go on?"),
+        (
+            ["%%step a --approve 'go on?'\na = 1", "%%step b\nb = a"],
+            "pending",
+            "b pending: step a waits for approval",
+        ),
+    ],
+)
+def test_what_does_not_run_says_so_quietly(run, cells, state, said):
+    for cell in cells:
+        published, error = run(cell)
+        assert error is None
+    assert note_of(published)["state"] == state
+    assert said in published[0][0]["text/plain"]
 
 
 def test_bad_lines_raise_a_message_without_a_traceback(run, console):

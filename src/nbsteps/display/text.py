@@ -21,6 +21,7 @@ from nbsteps.display.wording import count, duration, indent, moment, one_line, p
 __all__ = [
     "accepted_line",
     "duration",
+    "ended_note",
     "plan_lines",
     "problem_lines",
     "ran_note",
@@ -209,3 +210,14 @@ def ran_note(step: StepRun) -> str:
         took = f" in {duration(step.ended_at - step.started_at)}"
     why = ", ".join(step.reasons) or step.reason
     return f"{_RAN} {plain(step.step)}{took}" + (f": {one_line(why)}" if why else "")
+
+
+def ended_note(step: StepRun, trigger: str, error: BaseException | None = None) -> str:
+    """The line of a step that has no result; ``trigger`` is that of its run. An ``error`` is shown below by itself."""
+    if step.request is not None and step.state is StepState.WAITING:
+        return request_lines(step.request, trigger)
+    tries = f" after {count(step.attempts, 'attempt')}" if step.attempts > 1 else ""
+    said = step.failure is not None and step.reason == f"{step.failure.error_type}: {step.failure.message}"
+    why = "" if said and error is not None else plain(step.reason)
+    head = f"{plain(step.step)} {WORDS[step.state].lower()}{tries}"
+    return f"{head}: {one_line(why)}" if why else head

@@ -120,7 +120,8 @@ class Runner:
     def held(self, name: str) -> StepRun:
         """A step that could not be looked at, because something before it waits for a person."""
         before = self._graph.ancestors([name]) if name in self._graph.steps else ()
-        waiting = [step for step in self._names if step in before and self.book.state(step) is StepState.WAITING]
+        states = self.book.standing()
+        waiting = [step for step in self._graph.steps if step in before and states.get(step) is StepState.WAITING]
         return StepRun(name, StepState.PENDING, f"step {waiting[0]} waits for approval" if waiting else "")
 
     def run_all(self, names: tuple[str, ...]) -> RunResult:

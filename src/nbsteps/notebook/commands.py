@@ -46,9 +46,15 @@ def pipeline_parser() -> Parser:
         metavar="NAME=VALUE",
         help="set a variable of the cell tagged 'parameters'; may be repeated",
     )
+    way = run.add_mutually_exclusive_group()
+    way.add_argument("--fail-fast", action="store_true", help="start nothing more once a step failed")
+    way.add_argument(
+        "--keep-going", action="store_true", help="go on with what does not need a failed step (as without it)"
+    )
     run.add_argument("--dry-run", action="store_true", help="show the plan, run nothing")
     add("plan", "show what a run would do").add_argument("steps", nargs="*", metavar="STEP", help=needed)
     add("why", "say why a step would run or not").add_argument("step", metavar="STEP", help="name of the step")
+    add("cancel", "end the current run; from another cell or a page, since this one waits for it")
     add("status", "every step as it stands")
     add("graph", "draw the graph")
     clear = add("clear", "forget stored results")

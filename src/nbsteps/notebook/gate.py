@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from nbsteps.core.cells import Context, Draft
 from nbsteps.core.graph import Graph
+from nbsteps.core.states import GOOD, StepState
 
 NOT_NEEDED = "not needed"
+_ENDS = {
+    StepState.SKIPPED: "was skipped",
+    StepState.WAITING: "waits for approval",
+    StepState.PENDING: "has to wait",
+    StepState.CANCELLED: "was cancelled",
+}
 
 
 class Gate:
@@ -15,6 +22,7 @@ class Gate:
         self._graph = graph
         self._wanted = graph.ancestors(wanted) if wanted else None
         self._lost: dict[str, str] = {}
+        self._made: set[str] = set()
 
     def refusal(self, cell: Draft | Context) -> str:
         """Why the cell is not executed; ``""`` if it is. Steps whose inputs failed say so themselves."""
@@ -32,11 +40,18 @@ class Gate:
         wanted = self._wanted or frozenset()
         return any(context.cell == cell.cell for name in wanted for context in self._graph.needs[name])
 
-    def step_failed(self, name: str) -> None:
-        """A step ended without its outputs."""
+    def step_ended(self, name: str, state: StepState) -> None:
+        """A step's turn is over. What it writes is there, or lost unless another member of its branch made it."""
         step = self._graph.steps.get(name)
-        for output in () if step is None else step.outputs:
-            self._lost[output] = f"step {name} did not succeed"
+        outputs = () if step is None else step.outputs
+        if state in GOOD:
+            self._made.update(outputs)
+            for output in outputs:
+                self._lost.pop(output, None)
+            return
+        for output in outputs:
+            if output not in self._made:
+                self._lost[output] = f"step {name} {_ENDS.get(state, 'did not succeed')}"
 
     def context_failed(self, cell: Context, reason: str = "") -> None:
         """A context cell ended without what it makes."""

@@ -24,7 +24,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from nbsteps.core.cells import Context, Draft, understand
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Cell
-from nbsteps.core.states import GOOD, RunState, StepState
+from nbsteps.core.states import RunState, StepState
 from nbsteps.notebook import gate
 from nbsteps.notebook.plain_run import PlainRun, is_plain
 from nbsteps.notebook.remote import EarlyKernel, KernelError, ask, last_words
@@ -230,10 +230,9 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             self._note_context(cell, understood, seconds, failed=failed)
             return
         state = _state_of(cell) or {"step": understood.name, "state": str(StepState.FAILED), "reason": ""}
-        if failed and state["state"] in set(map(str, GOOD)):
+        if failed and state["state"] != str(StepState.CANCELLED):
             state = {**state, "state": str(StepState.FAILED)}
-        if failed or state["state"] == str(StepState.UPSTREAM_FAILED):
-            self._gate.step_failed(understood.name)
+        self._gate.step_ended(understood.name, StepState(state["state"]))
         if state["state"] == str(StepState.FAILED):
             state = {**state, "error": _error_of(cell)}
         cell.metadata[STATE_KEY] = {**state, "run_id": self._run_id}
