@@ -81,6 +81,13 @@ class Approvals:
         answer = None if found is None or found.verdict is None else self._answer(found, "")
         return answer if isinstance(answer, Open) else None
 
+    def withdraw(self, steps: Iterable[str]) -> None:
+        """Nobody needs to decide about these steps any more."""
+        desk = self.desk
+        for step in steps:
+            for request in desk.waiting(step):
+                desk.decide(request, ApprovalState.VOID, by="", comment="cleared")
+
     def _answer(self, found: Approval, run_id: str) -> Open | Refused | Request:
         request, verdict = found.request, found.verdict
         if verdict is None:

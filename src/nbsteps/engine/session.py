@@ -354,6 +354,7 @@ class Session:
             result = decisions[name].result
             if result is not None:
                 owners[result.notebook, result.step] = None
+        self.gate.withdraw(names)
         for notebook, step in owners:
             self.services.emit(Cleared(self.services.clock.now(), notebook, step))
         self._judge = None

@@ -297,7 +297,7 @@ class Turns:
         done = StepRun(
             step=step.name,
             state=StepState.CACHED,
-            reason="unchanged",
+            reason=f"accepted by {result.accepted_by}" if result.accepted_by else "unchanged",
             key=result.key,
             started_at=now,
             ended_at=now,
