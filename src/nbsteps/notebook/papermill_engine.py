@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from click import ClickException
 from papermill.engines import Engine, NotebookExecutionManager
 from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
@@ -120,9 +119,16 @@ class NbstepsEngine(Engine):  # type: ignore[misc]  # papermill is untyped
 
 
 def without_traceback(error: NbstepsError) -> NbstepsError:
-    """The same error, as one that papermill's command line shows as its message and ends with its exit code."""
+    """The same error, as one that papermill's command line shows as its message and ends with its exit code.
+
+    That command line is made with click, which is loaded wherever it runs.
+    """
+    click: Any = sys.modules.get("click")
+    if click is None:
+        return error
     kind = type(error)
-    shown: NbstepsError = Exception.__new__(type(kind.__name__, (kind, ClickException), {"show": _show}), *error.args)
+    both = type(kind.__name__, (kind, click.ClickException), {"show": _show})
+    shown: NbstepsError = Exception.__new__(both, *error.args)
     shown.__dict__.update(error.__dict__)
     return shown
 
