@@ -180,6 +180,33 @@ def recording(shell: InteractiveShell, *, live: bool) -> Iterator[Recorder]:
         yield recorder
 
 
+class _Thread(threading.local):
+    """What a thread shows goes here instead, where its output is taken apart from all other."""
+
+    recorder: Recorder | None = None
+
+
+_THREAD = _Thread()
+_HOOKED: list[tuple[object, ...]] = []
+_HOOKING = threading.Lock()
+
+
+@contextmanager
+def aside(shell: InteractiveShell) -> Iterator[Recorder]:
+    """Record what this thread shows, apart from everything else and without showing it."""
+    targets = (sys.stdout, sys.stderr, shell.display_pub)
+    with _HOOKING:
+        if targets not in _HOOKED:
+            # For good: hooks that threads share cannot be taken out in any order.
+            recording(shell, live=True).__enter__()
+            _HOOKED[:] = [targets]
+    before, _THREAD.recorder = _THREAD.recorder, Recorder()
+    try:
+        yield _THREAD.recorder
+    finally:
+        _THREAD.recorder = before
+
+
 def replay(shell: InteractiveShell, displays: tuple[Display, ...], note: str) -> None:
     """Show stored outputs again, below ``note`` where there is one.
 
@@ -274,6 +301,9 @@ def _replaced(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callab
 def _hooked_stream(recorder: Recorder, stream: Any, name: str, *, live: bool) -> Iterator[None]:
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def write(text: str) -> Any:
+            if _THREAD.recorder is not None:
+                _THREAD.recorder.stream(name, text)
+                return len(text)
             if isinstance(text, str) and not recorder.muted:
                 recorder.stream(name, text)
             return original(text) if live or recorder.closed else len(text)
@@ -289,30 +319,44 @@ def _hooked_stream(recorder: Recorder, stream: Any, name: str, *, live: bool) ->
 
 @contextmanager
 def _hooked_publisher(recorder: Recorder, publisher: Any, *, live: bool) -> Iterator[None]:
+    make_publish, make_clear = _publishing(recorder, live=live), _clearing(recorder, live=live)
+    with _replaced(publisher, "publish", make_publish), _replaced(publisher, "clear_output", make_clear):
+        yield
+
+
+_Make = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _publishing(recorder: Recorder, *, live: bool) -> _Make:
     def make_publish(original: Callable[..., Any]) -> Callable[..., Any]:
         def publish(data: Any, metadata: Any = None, *args: Any, **options: Any) -> Any:
             display_id = (options.get("transient") or {}).get("display_id")
-            record = recorder.update if options.get("update") else recorder.display
+            found = _THREAD.recorder or recorder
+            record = found.update if options.get("update") else found.display
             record(data, metadata, display_id)
-            if not live and not recorder.closed:
+            if found is not recorder or not (live or recorder.closed):
                 return None
             with recorder.mute():
                 return original(data, metadata, *args, **options)
 
         return publish
 
+    return make_publish
+
+
+def _clearing(recorder: Recorder, *, live: bool) -> _Make:
     def make_clear(original: Callable[..., Any]) -> Callable[..., Any]:
         def clear_output(wait: bool = False) -> Any:  # noqa: FBT001, FBT002 - the signature that it stands in for
-            recorder.clear(wait=wait)
-            if not live and not recorder.closed:
+            found = _THREAD.recorder or recorder
+            found.clear(wait=wait)
+            if found is not recorder or not (live or recorder.closed):
                 return None
             with recorder.mute():
                 return original(wait)
 
         return clear_output
 
-    with _replaced(publisher, "publish", make_publish), _replaced(publisher, "clear_output", make_clear):
-        yield
+    return make_clear
 
 
 @contextmanager

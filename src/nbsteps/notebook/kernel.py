@@ -17,9 +17,12 @@ from nbsteps.core.source import split_cell
 from nbsteps.core.states import RunState
 from nbsteps.engine.services import Services, new_id
 from nbsteps.engine.session import Session
+from nbsteps.executors.pool import Pool
 from nbsteps.notebook.document import find_notebook, read_notebook, started_by_papermill
 from nbsteps.notebook.evaluator import ShellEvaluator
 from nbsteps.notebook.machine import SystemClock, notebook_name, this_host
+from nbsteps.notebook.threaded import ThreadBodies
+from nbsteps.notebook.worker import perform
 from nbsteps.notify import Notifier
 from nbsteps.store.store import DuckStore, tell, warn
 
@@ -36,6 +39,7 @@ class Kernel:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.evaluator = ShellEvaluator(shell)
+        self.lanes = Pool(perform, ThreadBodies(shell).perform)
         self.trigger = "cell"
         self.path: Path | None = None
         self._messages: list[str] = []
@@ -93,6 +97,7 @@ class Kernel:
         services = Services(self.evaluator, store, SystemClock(), this_host(), config)
         services.folder, services.root, services.private = folder, root, (store_folder(folder),)
         services.notebook = notebook_name(self.path, root) or f"unsaved {new_id()}"
+        services.lanes = self.lanes
         session = Session(services)
         services.listeners.append(Notifier(config.notify, lambda name: _addresses(session, name), services.warn))
         self._adopt_history(session)
@@ -196,6 +201,7 @@ class Kernel:
             self._session.end(RunState.CANCELLED if self._given else None)
             self._session.services.store.close()
             self._session = None
+        self.lanes.close()
 
     def detach(self) -> None:
         """Undo what the constructor registered."""

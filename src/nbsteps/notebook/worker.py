@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from nbsteps.core.errors import UndigestibleError
-from nbsteps.identity import content
 from nbsteps.identity.environment import observe_env
 from nbsteps.identity.observed import observe_reads
 from nbsteps.notebook.evaluator import ShellEvaluator
 from nbsteps.notebook.machine import this_host
+from nbsteps.notebook.unharmed import changed_name, digests_of
 from nbsteps.ports import Order, Repeat, Reply
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def _placed(order: Order) -> Iterator[None]:
 
 def _one(order: Order, item: Mapping[str, object], evaluator: ShellEvaluator, run: Repeat) -> Reply:
     namespace = evaluator.namespace
-    before = {name: _digest(item[name]) for name in order.watch}
+    before = digests_of(item, order.watch)
     given = {**order.shared, **item}
     absent = [name for name in (*order.outputs, *order.step.scratch) if name not in given]
     for name in absent:
@@ -68,18 +67,8 @@ def _one(order: Order, item: Mapping[str, object], evaluator: ShellEvaluator, ru
     finally:
         for name in (*given, *absent):
             namespace.pop(name, None)
-    changed = next((name for name, digest in before.items() if _digest(item[name]) != digest), "")
+    changed = changed_name(item, before)
     observed = (*seen.parts(order.folder, order.root), *asked.parts())
-    return Reply(outcome, {} if outcome.error is not None else values, observed, changed, peak_rss=_peak_rss())
-
-
-def _digest(value: object) -> str:
-    """Content digest; what has none is not watched."""
-    try:
-        return content.digest(value)
-    except UndigestibleError:
-        return ""
-
-
-def _peak_rss() -> int | None:
-    return this_host().peak_rss()
+    return Reply(
+        outcome, {} if outcome.error is not None else values, observed, changed, peak_rss=this_host().peak_rss()
+    )
