@@ -15,6 +15,7 @@ from nbsteps.core.errors import (
     UndigestibleError,
     UnstorableValueError,
 )
+from nbsteps.core.missing import MISSING, Missing
 from nbsteps.core.model import Part, Step
 from nbsteps.core.retry import Limit
 from nbsteps.engine.bindings import digest_or_unique, is_volatile, unique_digest
@@ -89,6 +90,9 @@ class Bench:
                 self._namespace.pop(name, None)
             self._namespace.update(stash)
             self._namespace.update(self._inputs)
+            # It is for bodies: a cell that mentions the name finds it absent.
+            for name in [name for name, value in self._inputs.items() if value is MISSING]:
+                del self._namespace[name]
 
     def lay(self, item: Item) -> None:
         """Inputs as they were handed to the first item, loop variables of this one, no outputs."""
@@ -140,7 +144,7 @@ class Guard:
         self._shared = {
             name: (inputs[name], bound.digest)
             for name, bound in common.inputs.items()
-            if name in inputs and not is_volatile(bound.digest) and type(inputs[name]) not in PLAIN
+            if name in inputs and not is_volatile(bound.digest) and type(inputs[name]) not in PLAIN | {Missing}
         }
         self.seconds = 0.0
         """What the last look at the shared inputs took."""
