@@ -289,9 +289,7 @@ def test_a_failed_attempt_with_the_changed_code_can_be_undone_by_accepting():
         (CHAIN, CHAIN, "b", "it is up to date: there is nothing to accept"),
         (CHAIN[:1], CHAIN, "b", "it has no result to keep: never ran"),
         (CHAIN, ("%%step a --out x\nx = 2", *CHAIN[1:]), "b", "step a, which it rests on, is not fresh (code changed)"),
-        (
-            CHAIN,
-            (CHAIN, EDITED, "nosuch", "there is no step 'nosuch'"),
+        (CHAIN, EDITED, "nosuch", "there is no step 'nosuch'"),
         (CHAIN, (CHAIN[0], "%%step b --in x --out y w\ny = w = x", CHAIN[2]), "b", "its last result has no w"),
         (CHAIN, (CHAIN[0], "%%step b --cache off --in x --out y\ny = 1 + x", CHAIN[2]), "b", "cache off"),
         (CHAIN, (CHAIN[0], "%%step b --ttl 1s --in x --out y\ny = 1 + x", CHAIN[2]), "b", "cannot be kept: expired"),
