@@ -10,7 +10,7 @@
   const QUIET = 400; // milliseconds without an edit after which the cells are sent
   const PATIENCE = 1000; // milliseconds after which a kernel that does not answer Cancel is interrupted
   const RUN = '__import__("nbsteps.notebook.labrun", fromlist=["run"]).run()';
-  const LOAD_AND_RUN = `get_ipython().run_line_magic("load_ext", "nbsteps")\n${RUN}`;
+  const LOAD = 'get_ipython().run_line_magic("load_ext", "nbsteps")';
   const STEP = /^\s*%%step[ \t]+([^\s]+)/;
   const SVG = "http://www.w3.org/2000/svg";
 
@@ -332,8 +332,11 @@
       this.draw();
       try {
         await this.save();
-        const code = this.comm ? RUN : LOAD_AND_RUN;
-        const future = kernel.requestExecute({ code, store_history: false, stop_on_error: false });
+        if (!this.comm) {
+          await kernel.requestExecute({ code: LOAD, silent: true, store_history: false }).done;
+          await this.connect();
+        }
+        const future = kernel.requestExecute({ code: RUN, store_history: false, stop_on_error: false });
         const sink = new Sink(this);
         future.onIOPub = (message) => sink.take(message);
         const reply = await future.done;

@@ -32,7 +32,7 @@ PLACES = {
     "JUPYTERLAB_SETTINGS_DIR": "config/lab/user-settings",
     "JUPYTERLAB_WORKSPACES_DIR": "config/lab/workspaces",
 }
-PATHS = {"lab": "lab/tree", "notebook": "notebooks"}
+PATHS = {"lab": "lab/workspaces/{workspace}/tree", "notebook": "notebooks"}
 READY = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
   await panel.context.ready;
@@ -75,13 +75,10 @@ class Jupyter:
 
     def _wait(self) -> None:
         end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            try:
-                _ask(self._at("api"))
-                return
-            except OSError:
-                time.sleep(0.1)
-        pytest.fail("the Jupyter server did not start")
+        while not _answers(self._at("api")):
+            if time.monotonic() > end:
+                pytest.fail("the Jupyter server did not start")
+            time.sleep(0.1)
 
     def _at(self, path: str) -> str:
         return f"http://127.0.0.1:{self._port}/{path}?token={self._token}"
@@ -96,7 +93,8 @@ class Jupyter:
 
     def address(self, app: str, name: str) -> str:
         """Where an application shows a notebook."""
-        return self._at(f"{PATHS[app]}/{name}")
+        workspace = name.partition("/")[0]  # a workspace opens again what was open in it
+        return self._at(f"{PATHS[app].format(workspace=workspace)}/{name}")
 
     def end_kernels(self) -> None:
         """Shut down what tests left running."""
@@ -115,6 +113,14 @@ def _ask(address: str, method: str = "GET") -> bytes:
     with urllib.request.urlopen(request) as reply:  # noqa: S310 - (the same)
         answer: bytes = reply.read()
         return answer
+
+
+def _answers(address: str) -> bool:
+    try:
+        _ask(address)
+    except OSError:
+        return False
+    return True
 
 
 def _free_port() -> int:

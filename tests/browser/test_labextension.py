@@ -29,11 +29,14 @@ def badge(page):
     return " ".join(page.locator(".nbs-state").inner_text().split())
 
 
+BADGE_SAYS = """words => {
+  const badge = document.querySelector('.nbs-state');
+  return badge && new RegExp(words).test(badge.innerText.replace(/\\s+/g, ' '));
+}"""
+
+
 def await_badge(page, pattern):
-    page.wait_for_function(
-        "words => new RegExp(words).test(document.querySelector('.nbs-state').innerText.replace(/\\s+/g, ' '))",
-        arg=pattern,
-    )
+    page.wait_for_function(BADGE_SAYS, arg=pattern)
 
 
 def await_mark(page, pattern):
@@ -143,7 +146,7 @@ def test_a_page_that_is_loaded_again_shows_the_run_as_it_stands(open_notebook, a
 
 def test_nothing_of_a_notebook_becomes_markup(open_notebook):
     body = f"raise ValueError({PAYLOAD!r})"
-    page = open_notebook("lab", LOAD, f"%%step bad --out x\n{body}\nx = 1", f"%%step {PAYLOAD}\ny = 1")
+    page = open_notebook("lab", LOAD, f"%%step bad --out x\nx = 1\n{body}", f"%%step {PAYLOAD}\ny = 1")
     press(page, "Run pipeline")
     await_badge(page, "Cannot run|failed")
     page.evaluate(SET_SOURCE, [2, "%%step other\ny = 1"])

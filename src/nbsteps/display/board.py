@@ -30,7 +30,7 @@ from nbsteps.core.events import (
     StepWaiting,
 )
 from nbsteps.core.states import GOOD, StepState
-from nbsteps.display.standing import STALE, WORDS
+from nbsteps.display.standing import WORDS
 from nbsteps.display.view import NodeView, Row, node_views
 from nbsteps.display.wording import count, duration, one_line
 
@@ -271,19 +271,22 @@ class Board:
     def _badge(self) -> str:
         """The whole pipeline in two words."""
         states = [shown.state for shown in self._nodes.values()]
-        failed, stale = sum(state in _BAD for state in states), sum(state == STALE for state in states)
+        failed = sum(state in _BAD for state in states)
+        stale = sum(state not in _FRESH for state in states)
         if self._run is not None and self._run.ended is None:
             return f"Running {self._run.done}/{self._run.total}"
         if self._waiting:
             return "Needs approval"
         if failed:
             return f"{failed} failed"
-        if stale:
-            return f"{stale} stale"
-        return "Up to date" if states and all(state in GOOD for state in states) else "No run yet"
+        if all(state == StepState.PENDING for state in states):
+            return "No run yet"
+        return f"{stale} stale" if stale else "Up to date"
 
 
 _BAD: Final = frozenset({StepState.FAILED, StepState.CRASHED})
+_FRESH: Final = GOOD | {StepState.SKIPPED}
+"""What a run would leave as it is."""
 
 
 def _forecast(due: list[str], steps: int, expected: Mapping[str, float]) -> str:

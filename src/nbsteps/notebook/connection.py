@@ -32,6 +32,11 @@ def connected(shell: InteractiveShell | Any) -> Kernel | None:
     return getattr(shell, _ATTRIBUTE, None)
 
 
+def lab_of(shell: InteractiveShell | Any) -> Lab | None:
+    """What answers the notebook's toolbar in this shell, if it has a page."""
+    return getattr(shell, _LAB, None)
+
+
 def current() -> Kernel | None:
     """The kernel object of this process, if it is a kernel with the extension loaded."""
     from IPython.core.getipython import get_ipython  # noqa: PLC0415 - beside its only use
@@ -44,7 +49,7 @@ def disconnect(shell: InteractiveShell | Any) -> None:
     """Undo :func:`connect`, as far as IPython can: magics stay registered until the shell ends."""
     found = connected(shell)
     if found is not None:
-        lab: Lab | None = getattr(shell, _LAB, None)
+        lab = lab_of(shell)
         if lab is not None:
             lab.detach()
         found.detach()

@@ -101,14 +101,19 @@ class Lab:
         """Tell the pages how the steps stand. Main thread only; executes nothing."""
         if not self._comms or self.board.running:
             return
-        session = self._kernel.session
-        if session is not self._session:
-            self._session = session
-            session.services.listeners.append(self)
+        session = self.attach()
         try:
             self.board.rest(preview(session, self._drafts or session.cells.merged()))
         except NbstepsError as error:
             self._tell({"kind": "problem", "text": str(error)})
+
+    def attach(self) -> Session:
+        """Listen to the session that there is now. Main thread only."""
+        session = self._kernel.session
+        if session is not self._session:
+            self._session = session
+            session.services.listeners.append(self)
+        return session
 
     def emit(self, event: Event) -> None:
         """Show an event."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from nbsteps.core.errors import NbstepsError
 from nbsteps.core.events import Event, RunEnded, StepEnded, StepStarted, StepSucceeded
-from nbsteps.notebook.connection import current
+from nbsteps.notebook.connection import current, lab_of
 from nbsteps.notebook.kernel import Kernel
 from nbsteps.notebook.tracebacks import attach_traceback
 
@@ -44,7 +44,8 @@ def run() -> None:
     if kernel is None:
         msg = "nbsteps is not loaded in this kernel"
         raise NbstepsError(msg, hint="%load_ext nbsteps")
-    session, marker = kernel.session, Marker(kernel)
+    lab = lab_of(kernel.shell)
+    session, marker = kernel.session if lab is None else lab.attach(), Marker(kernel)
     session.services.listeners.append(marker)
     try:
         _result, errors = session.run(trigger="widget")
