@@ -110,8 +110,10 @@ class UnsendableError(NbstepsError):
     """Something that a body needs cannot be sent to where it should be executed: it is executed in the kernel."""
 
 
-class CrashedError(StepError):
+class CrashedError(NbstepsError):
     """The process that executed a body died."""
+
+    exit_code = 1
 
 
 class StoreError(NbstepsError):

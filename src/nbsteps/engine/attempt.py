@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from nbsteps.core.errors import (
+    CrashedError,
     MutatedInputError,
     NbstepsError,
     Skip,
@@ -69,11 +70,11 @@ class Attempts:
         services.epoch += 1
         error = outcome.error or self._violation(step, identity, guard)
         if isinstance(error, Skip):
-            return self._skipped(step, attempt, error)
+            return self.skipped(step, attempt, error)
         if error is not None:
-            return self._failed(attempt, error, outcome)
+            return self.failed(attempt, error, outcome)
         observed = (*seen.parts(services.folder, services.root), *asked.parts())
-        return self._commit(step, identity, attempt, outcome, observed)
+        return self.commit(step, identity, attempt, outcome, observed)
 
     def _run(self, step: Step, trial: Trial) -> Outcome:
         services = self._services
@@ -120,12 +121,13 @@ class Attempts:
         """What the step promised and did not keep."""
         namespace = self._services.evaluator.namespace
         absent = [name for name in step.outputs if name not in namespace and name not in step.optional]
-        if absent:
-            names = ", ".join(absent)
-            message = f"the body ended without assigning {names}"
-            hint = f"assign {names}, or drop it from --out"
-            return StepError(message, step=step.name, cell=step.cell.label, hint=hint)
-        return self._mutation(step, identity, guard.inputs)
+        return self.unassigned(step, absent) if absent else self._mutation(step, identity, guard.inputs)
+
+    def unassigned(self, step: Step, names: Iterable[str]) -> StepError:
+        """The error for outputs that the body did not assign."""
+        absent = ", ".join(names)
+        message = f"the body ended without assigning {absent}"
+        return StepError(message, step=step.name, cell=step.cell.label, hint=f"assign {absent}, or drop it from --out")
 
     def _mutation(self, step: Step, identity: Identity, inputs: Mapping[str, object]) -> StepError | None:
         mode = self._services.config.mutation
@@ -138,7 +140,7 @@ class Attempts:
             if before is NO_VALUE:
                 continue
             if mode != "off" and not is_volatile(before.digest) and digest_or_unique(value) != before.digest:
-                found = found or self._mutated(step, name)
+                found = found or self.mutated(step, name)
                 self._bindings.provide({name: before})
             elif namespace.get(name) is not value:
                 namespace[name] = value
@@ -147,12 +149,13 @@ class Attempts:
             return None
         return found
 
-    def _mutated(self, step: Step, name: str) -> StepError:
+    def mutated(self, step: Step, name: str) -> StepError:
+        """The error for an input that the body changed in place."""
         message = f"the body changed its input {name} in place"
         hint = f"work on a copy ({name} = {name}.copy()), or declare it: --mutates {name}"
         return MutatedInputError(message, step=step.name, cell=step.cell.label, hint=hint)
 
-    def _skipped(self, step: Step, attempt: Attempt, skip: Skip) -> Executed:
+    def skipped(self, step: Step, attempt: Attempt, skip: Skip) -> Executed:
         """The body had nothing to do: it ended well, and left nothing."""
         services = self._services
         for name in step.outputs:
@@ -163,17 +166,19 @@ class Attempts:
         services.emit(AttemptEnded(now, ended))
         return Executed(None, skipped=skip.reason)
 
-    def _failed(self, attempt: Attempt, error: BaseException, outcome: Outcome) -> Executed:
+    def failed(self, attempt: Attempt, error: BaseException, outcome: Outcome) -> Executed:
+        """Record that a body ended without success."""
         now = self._services.clock.now()
-        state = AttemptState.CANCELLED if isinstance(error, KeyboardInterrupt) else AttemptState.FAILED
+        state = _state_after(error)
         failure = describe(error, outcome.traceback)
         ended = replace(attempt, state=state, ended_at=now, failure=failure, peak_rss=self._services.host.peak_rss())
         self._services.emit(AttemptEnded(now, ended))
         return Executed(None, error, failure)
 
-    def _commit(
+    def commit(
         self, step: Step, identity: Identity, attempt: Attempt, outcome: Outcome, observed: tuple[Part, ...]
     ) -> Executed:
+        """Store what a body assigned, and record its success."""
         services = self._services
         outputs, uncacheable = self._store_outputs(step)
         displays = self._store_displays(outcome)
@@ -228,6 +233,12 @@ class _Guard:
 
     inputs: Mapping[str, object]
     error: BaseException | None = None
+
+
+def _state_after(error: BaseException) -> AttemptState:
+    if isinstance(error, KeyboardInterrupt):
+        return AttemptState.CANCELLED
+    return AttemptState.CRASHED if isinstance(error, CrashedError) else AttemptState.FAILED
 
 
 def describe(error: BaseException, traceback: str = "") -> Failure:

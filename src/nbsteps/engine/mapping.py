@@ -23,14 +23,13 @@ from nbsteps.engine.items import Item, identify_items, read_items
 from nbsteps.engine.itemsum import Whole
 from nbsteps.engine.judge import Identity, Judge
 from nbsteps.engine.retrying import asked_delay, retryable, why_failed
+from nbsteps.engine.sending import sent_names
 from nbsteps.engine.services import Services, new_id
 from nbsteps.identity import content
 from nbsteps.ports import Display, Lane, Order
 
 _LEG_SECONDS: Final = 0.25
 _SLICE: Final = 0.2
-SHELL_NAMES: Final = frozenset({"get_ipython", "display", "exit", "quit", "open", "In", "Out"})
-"""Names that every shell has of its own."""
 
 
 class ItemMapper:
@@ -55,7 +54,7 @@ class ItemMapper:
             work = MapWork(self._services, self._judge(), step, identity, trial)
             work.restore(self._bindings.missing)
             work.run(self._lanes(step, trial.means))
-        except (KeyboardInterrupt, StepError, StepTimeout) as error:
+        except (KeyboardInterrupt, StepError, StepTimeout, CrashedError) as error:
             return whole.stopped(error, None if work is None else work.tally)
         finally:
             self._services.epoch += 1
@@ -164,14 +163,10 @@ class MapWork:
     def _order(self) -> Order:
         """What every item finds where it is executed, away from the kernel: what the body reads, and no more."""
         step, services = self._step, self._services
-        namespace = services.evaluator.namespace
-        reads = step.reads.union(step.options.ignore) - step.scratch - SHELL_NAMES
-        names = reads & namespace.keys()
         over = {source.items for source in step.options.map} - self._common.inputs.keys()
-        shared = {name: namespace[name] for name in sorted(names | self._inputs.keys()) if name not in over}
         return Order(
             step=step,
-            shared={**shared, **self._given},
+            shared=sent_names(step, services.evaluator.namespace, self._inputs, self._given, over),
             token=new_id(),
             outputs=step.outputs,
             private=services.private,
@@ -275,7 +270,7 @@ class MapWork:
             policy(step.options),
             attempt=item.attempts - item.lost,
             elapsed=now - self._begun,
-            retryable=crashed is AttemptState.CRASHED or retryable(step, error, self._services, self._run_id),
+            retryable=retryable(step, error, self._services, self._run_id),
             asked=asked_delay(error),
             seed=f"{self._run_id}\0{step.name}\0{item.key}",
         )

@@ -17,11 +17,11 @@ from nbsteps.engine.approval import Approvals
 from nbsteps.engine.bindings import Bindings, Bound
 from nbsteps.engine.book import Book
 from nbsteps.engine.contexts import ContextKeeper
-from nbsteps.engine.executed import Crew, Means
+from nbsteps.engine.executed import Means
 from nbsteps.engine.forecasting import Forecast
+from nbsteps.engine.hands import crew
 from nbsteps.engine.judge import Identity, Judge
 from nbsteps.engine.live import live_inputs
-from nbsteps.engine.mapping import ItemMapper
 from nbsteps.engine.notebook import NotebookCells
 from nbsteps.engine.retrying import doubtful_names
 from nbsteps.engine.runner import Manner, Runner
@@ -71,7 +71,7 @@ class Session:
         self._managed = False
         self._paused: tuple[tuple[str, ...], Manner] | None = None
         self.gate = Approvals(services)
-        self._crew = Crew(gate=self.gate, mapper=ItemMapper(services, self.bindings, self.judge))
+        self._crew = crew(services, self.bindings, self.judge, self.gate)
         self.ended: dict[str, StepRun] = {}
         """How each step ended the last time that this kernel took it."""
         self._raised: dict[str, BaseException] = {}
