@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbsteps import __version__
 from nbsteps.core.errors import NbstepsError, ProblemsError, UsageError
+from nbsteps.notebook.commands import add_manner
 
 if TYPE_CHECKING:
     from nbsteps.notebook.launch import Request
@@ -64,14 +65,17 @@ def _add_runs(add: Callable[..., argparse.ArgumentParser]) -> None:
     _takes_notebook(run)
     run.add_argument("-o", "--output", type=Path, metavar="OUT.ipynb", help="where the executed notebook goes")
     run.add_argument("--step", "-s", nargs="+", default=[], metavar="STEP", help="run only what these steps need")
-    run.add_argument("--force", action="store_true", help="execute all of these, whatever is stored")
+    run.add_argument("--force", action="store_true", help="execute these (all, without --step), whatever is stored")
+    add_manner(run)
     plan = add("plan", _plan, "show what a run would do; steps are not executed")
     _takes_notebook(plan)
     plan.add_argument("--step", "-s", nargs="+", default=[], metavar="STEP", help="only what these steps need")
-    plan.add_argument("--force", action="store_true", help="as if all of these were forced")
+    plan.add_argument("--force", action="store_true", help="as if these were forced")
     why = add("why", _why, "say why a step would run or not, as a diff")
     _takes_notebook(why, step=True)
-    _takes_notebook(add("status", _status, "every step as it stands"))
+    status = add("status", _status, "every step as it stands")
+    _takes_notebook(status)
+    status.add_argument("--watch", action="store_true", help="follow the newest run of the notebook until it ends")
     clear = add("clear", _clear, "forget stored results")
     _takes_notebook(clear)
     clear.add_argument("--step", "-s", nargs="+", default=[], metavar="STEP", help="only these; all if absent")
@@ -152,6 +156,9 @@ def _request(args: argparse.Namespace) -> Request:
         (step,) if isinstance(step, str) else tuple(step),
         force=getattr(args, "force", False),
         kernel=args.kernel,
+        fail_fast=getattr(args, "fail_fast", False),
+        workers=getattr(args, "workers", 1),
+        executor=getattr(args, "executor", ""),
     )
 
 
@@ -207,12 +214,22 @@ def _why(args: argparse.Namespace) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
+    if args.watch:
+        return _watch(args)
     from nbsteps.notebook.launch import inquire  # noqa: PLC0415 - keeps --help fast
 
     report = inquire("status", _request(args))
     report.pop("model")
     _show(args, report)
     return 0
+
+
+def _watch(args: argparse.Namespace) -> int:
+    from nbsteps.api import open_store  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.notebook.following import follow  # noqa: PLC0415 - keeps --help fast
+
+    with open_store(args.notebook.absolute().parent) as store:
+        return follow(store.history, args.notebook, sys.stdout)
 
 
 def _clear(args: argparse.Namespace) -> int:
