@@ -33,6 +33,9 @@ def run(  # noqa: PLR0913 - each is a word of its own, by keyword
     output: AnyPath | None = None,
     steps: Sequence[str] = (),
     force: bool = False,
+    fail_fast: bool = False,
+    workers: int = 1,
+    executor: str = "",
     kernel: str | None = None,
 ) -> RunResult:
     """Run a notebook headlessly, restoring what is fresh.
@@ -42,7 +45,10 @@ def run(  # noqa: PLR0913 - each is a word of its own, by keyword
         params: values for variables of the cell tagged ``parameters``.
         output: where the executed notebook goes; by default into the store's folder.
         steps: run only what these steps need.
-        force: run them whatever is stored.
+        force: run them whatever is stored; all, where no steps are named.
+        fail_fast: start nothing more once a step failed.
+        workers: bodies at once away from the kernel's main thread; 1 for none.
+        executor: where those are executed, ``threads`` or ``processes``; ``""`` for the usual place.
         kernel: name of a kernel to use instead of the notebook's own.
 
     Returns:
@@ -56,7 +62,7 @@ def run(  # noqa: PLR0913 - each is a word of its own, by keyword
     from nbsteps.report import read_report  # noqa: PLC0415 - keeps import nbsteps fast
 
     wishes = launch.Request(Path(path), dict(params or {}), _optional(output), tuple(steps), force=force)
-    wishes.kernel = kernel
+    wishes.kernel, wishes.fail_fast, wishes.workers, wishes.executor = kernel, fail_fast, workers, executor
     wishes.trigger = "api"
     result = read_report(launch.run(wishes))
     if result.state is RunState.CANCELLED:

@@ -26,6 +26,24 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(status)
 
 
+def add_manner(run: argparse.ArgumentParser) -> None:
+    """The words on how a run goes about it, the same for magic and command line."""
+    way = run.add_mutually_exclusive_group()
+    way.add_argument("--fail-fast", action="store_true", help="start nothing more once a step failed")
+    going = "go on with what does not need a failed step, as without this word"
+    way.add_argument("--keep-going", action="store_true", help=going)
+    workers = "execute so many bodies at once away from the kernel's main thread"
+    run.add_argument("--workers", type=_positive, default=1, metavar="N", help=workers)
+    run.add_argument("--executor", default="", metavar="NAME", help="where they are executed: threads or processes")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 def pipeline_parser() -> Parser:
     """The parser of ``%pipeline``; ``command`` is None where the line is empty."""
     parser = Parser(prog="%pipeline", description="Run, inspect and explain this notebook's steps.")
@@ -46,11 +64,7 @@ def pipeline_parser() -> Parser:
         metavar="NAME=VALUE",
         help="set a variable of the cell tagged 'parameters'; may be repeated",
     )
-    way = run.add_mutually_exclusive_group()
-    way.add_argument("--fail-fast", action="store_true", help="start nothing more once a step failed")
-    way.add_argument(
-        "--keep-going", action="store_true", help="go on with what does not need a failed step (as without it)"
-    )
+    add_manner(run)
     run.add_argument("--dry-run", action="store_true", help="show the plan, run nothing")
     add("plan", "show what a run would do").add_argument("steps", nargs="*", metavar="STEP", help=needed)
     add("why", "say why a step would run or not").add_argument("step", metavar="STEP", help="name of the step")

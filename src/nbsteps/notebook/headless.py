@@ -17,6 +17,7 @@ from nbsteps.core.states import RunState
 from nbsteps.display import text
 from nbsteps.display.view import as_json, graph_model, node_views
 from nbsteps.engine.accepting import accept
+from nbsteps.engine.executed import Means
 from nbsteps.engine.session import Session
 from nbsteps.notebook.connection import connect
 from nbsteps.notebook.telling import teller
@@ -40,15 +41,26 @@ def _session(request: Mapping[str, Any]) -> Session:
     return kernel.use_cells(Path(request["path"]), rows_as_cells(request["cells"]))
 
 
+def _forced(session: Session, request: Mapping[str, Any]) -> frozenset[str]:
+    """The steps that run whatever is stored: those that are asked for, not what they need as well."""
+    return frozenset(request["steps"] or session.select()) if request["force"] else frozenset()
+
+
 def _begin(request: Mapping[str, Any]) -> dict[str, Any]:
     """Open the run that the cells' steps will join."""
     session = _session(request)
-    forced = session.select(request["steps"]) if request["force"] else ()
+    forced = _forced(session, request)
     told = teller(session.graph())
     if told is not None:
         session.services.listeners.append(told)
     run_id = session.begin(
-        request["trigger"], managed=True, forced=forced, steps=request["steps"], parameters=request["parameters"]
+        request["trigger"],
+        managed=True,
+        forced=forced,
+        steps=request["steps"],
+        parameters=request["parameters"],
+        fail_fast=request["fail_fast"],
+        means=Means(request["workers"], request["executor"]),
     )
     return {"run_id": run_id}
 
@@ -66,8 +78,7 @@ def _end(request: Mapping[str, Any]) -> dict[str, Any]:
 def _plan(request: Mapping[str, Any]) -> dict[str, Any]:
     session = _session(request)
     session.set_parameters(request["parameters"])
-    forced = frozenset(session.select(request["steps"])) if request["force"] else frozenset[str]()
-    plan = session.plan(request["steps"], forced)
+    plan = session.plan(request["steps"], _forced(session, request))
     report = plan_report(session.services.notebook, plan, session.graph())
     return {**report, "text": text.plan_lines(plan, session.graph())}
 

@@ -30,6 +30,9 @@ class Request:
     kernel: str | None = None
     trigger: str = "cli"
     tell: Callable[[Mapping[str, Any]], None] = lambda _fact: None
+    fail_fast: bool = False
+    workers: int = 1
+    executor: str = ""
 
 
 def understand_notebook(request: Request) -> tuple[Document, Graph]:
@@ -74,6 +77,7 @@ def run(request: Request) -> dict[str, Any]:
             from nbsteps.notebook.papermill import Wishes, execute  # noqa: PLC0415 - slow, meanwhile the kernel starts
 
         wishes = Wishes(request.steps, request.force, request.trigger, request.params, request.tell, kernel=kernel)
+        wishes.fail_fast, wishes.workers, wishes.executor = request.fail_fast, request.workers, request.executor
         execute(document, output, wishes, kernel_name)
     return _concluded(wishes.report, document, output)
 

@@ -20,6 +20,7 @@ from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.display import text
 from nbsteps.display.progress import ProgressLines
 from nbsteps.engine.accepting import accept
+from nbsteps.engine.executed import Means
 from nbsteps.engine.session import CellRun, Session
 from nbsteps.notebook.commands import parse_parameters, parse_pipeline
 from nbsteps.notebook.deciding import Decision, Ran, decide_here, form_values
@@ -101,7 +102,8 @@ class NbstepsMagics(Magics):
             show_plan(session.plan(targets, frozenset(forced)), session.graph())
             return
         wanted = (*targets, *(args.force or ())) if targets else ()
-        self._run_now(session, lambda: session.run(wanted, forced=forced, parameters=values, trigger="magic"))
+        how = {"fail_fast": args.fail_fast, "means": Means(args.workers, args.executor)}
+        self._run_now(session, lambda: session.run(wanted, forced=forced, parameters=values, trigger="magic", **how))
 
     def _run_now(self, session: Session, run: Callable[[], Ran]) -> None:
         progress = ProgressLines(sys.stdout.write)

@@ -48,12 +48,15 @@ class Wishes:
 
     Attributes:
         steps: run only what these need; everything if empty.
-        force: run the selected steps whatever is stored.
+        force: run the steps that are named (all, where none is) whatever is stored.
         trigger: what the history says started the run.
         parameters: as given, for the history.
         tell: called with a small mapping for each step as it ends, and for hints.
         report: filled with the run's report.
         kernel: one that is already starting, and that the caller shuts down.
+        fail_fast: start nothing more once a step failed.
+        workers: bodies at once away from the kernel's main thread.
+        executor: name of the kind of those workers, ``""`` for the usual one.
     """
 
     steps: tuple[str, ...] = ()
@@ -63,6 +66,9 @@ class Wishes:
     tell: Tell = lambda _fact: None
     report: dict[str, Any] = field(default_factory=dict)
     kernel: EarlyKernel | None = None
+    fail_fast: bool = False
+    workers: int = 1
+    executor: str = ""
 
 
 class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill is untyped
@@ -140,6 +146,9 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             "force": wishes.force,
             "steps": list(wishes.steps),
             "parameters": _plain(wishes.parameters),
+            "fail_fast": wishes.fail_fast,
+            "workers": wishes.workers,
+            "executor": wishes.executor,
         }
         self._begun(ask(self.kc, "begin", request))
 
