@@ -1,0 +1,157 @@
+"""Approval across processes: asked in a kernel, decided on the command line, gone on with anywhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import pytest
+
+from tests.e2e.building import PATIENCE, step
+
+PAY = step("pay --in total --out paid --approve 'Pay {total:.2f}?' --ask amount:float=0.5", "paid = total * amount")
+CELLS = (
+    step("load --out total", "total = 9.0"),
+    PAY,
+    step("other --in total --out size", "size = 1"),
+    step("ship --in paid --out shipped", "shipped = paid"),
+    "print('shipped', shipped)",
+)
+
+
+def approve(nb, *values, word="approve", step="pay"):
+    return nb.cli(word, nb.path.name, step, *values)
+
+
+def waiting(nb):
+    """The requests that nobody decided, as the history has them."""
+    return [row["message"] for row in nb.history("approvals") if row["state"] == "pending"]
+
+
+def test_asked_in_a_kernel_decided_outside_and_gone_on_with_in_another_kernel(nb):
+    nb.write(*CELLS)
+    kernel = nb.live()
+    kernel.run(nb.marks)
+    shown = kernel.run("%pipeline run")
+    assert shown.error == ""
+    assert "pay needs approval: Pay 9.00?" in shown.text
+    assert "%pipeline approve pay amount=0.5" in shown.text
+    assert nb.executed() == ["load", "other"]
+    assert kernel.run("1 + 1").text == "2\n"
+    kernel.restart()
+    assert waiting(nb) == ["Pay 9.00?"]
+    done = approve(nb, "amount=2", "--comment", "looks right")
+    assert (done.code, done.out.splitlines()[0].split(" by ")[0]) == (0, "approved pay")
+    kernel.run(nb.marks)
+    assert kernel.run("%pipeline run").error == ""
+    assert nb.executed() == ["pay", "ship"]
+    assert kernel.run("shipped").text == "18.0\n"
+    (row,) = nb.history("approvals")
+    assert (row["state"], row["comment"], row["values"]) == ("approved", "looks right", {"amount": 2.0})
+
+
+def test_a_run_in_a_kernel_sees_what_is_decided_outside_while_it_goes_on(nb):
+    gate = nb.outside / "gate"
+    body = ["import pathlib, time", f"while not pathlib.Path({str(gate)!r}).exists(): time.sleep(0.02)", "size = 1"]
+    nb.write(CELLS[0], PAY, step("other --in total --out size", *body), CELLS[3])
+    kernel = nb.live()
+    kernel.run(nb.marks)
+    asked = kernel.send("%pipeline run")
+    nb.wait_for("load", "other")
+    deadline = time.monotonic() + PATIENCE
+    while not waiting(nb):
+        assert time.monotonic() < deadline
+    assert approve(nb).code == 0
+    gate.touch()
+    assert kernel.receive(asked).error == ""
+    assert nb.executed() == ["load", "other", "pay", "ship"]
+    assert [row["state"] for row in nb.history("runs")] == ["succeeded"]
+
+
+def test_the_magic_decides_and_goes_on_at_once(nb):
+    nb.write(*CELLS)
+    kernel = nb.live()
+    kernel.run(nb.marks)
+    kernel.run("%pipeline run")
+    nb.executed()
+    refused = kernel.run("%pipeline approve pay amount=much")
+    assert "amount: 'much' is no number" in refused.error
+    assert waiting(nb) == ["Pay 9.00?"]
+    shown = kernel.run("%pipeline approve pay amount=1 --comment ok")
+    assert shown.error == ""
+    assert nb.executed() == ["pay", "ship"]
+    assert kernel.run("shipped").text == "9.0\n"
+    assert "waits for no approval" in kernel.run("%pipeline approve pay").error
+
+
+def test_a_lone_cell_waits_and_is_executed_by_its_approval(nb):
+    nb.write(*CELLS)
+    kernel = nb.live()
+    for cell in nb.read().cells[:3]:
+        shown = kernel.run(cell.source, cell.id)
+    assert shown.state["state"] == "waiting"
+    assert "Pay 9.00?" in shown.text
+    assert nb.executed() == ["load"]
+    assert kernel.run("%pipeline reject pay --comment no").error == ""
+    assert nb.executed() == []
+    (row, *_) = nb.history("steps")
+    assert (row["step"], row["state"], row["reason"].partition(":")[2]) == ("pay", "skipped", " no")
+
+
+@pytest.mark.parametrize("word", ["approve", "reject"])
+def test_a_headless_run_exits_with_3_and_goes_on_after_the_decision(nb, word):
+    nb.write(*CELLS)
+    first = nb.cli("run", nb.path.name)
+    assert first.code == 3
+    assert f"nbsteps approve {nb.path.name} pay amount=0.5" in first.out
+    done = approve(nb, "--run", word=word)
+    states = {row["step"]: row["state"] for row in nb.history("steps")[:4]}
+    assert done.code == 0
+    if word == "approve":
+        assert states == {"load": "cached", "other": "cached", "pay": "succeeded", "ship": "succeeded"}
+        assert nb.executed() == ["load", "other", "pay", "ship"]
+    else:
+        assert states == {"load": "cached", "other": "cached", "pay": "skipped", "ship": "skipped"}
+        assert nb.executed() == ["load", "other"]
+
+
+def test_where_nothing_waits_the_command_line_says_so(nb):
+    assert nb.cli("approve", "nosuch.ipynb", "pay").code == 2
+    nb.write(*CELLS)
+    done = approve(nb)
+    assert (done.code, "nothing of analysis.ipynb ran yet" in done.err) == (2, True)
+    nb.run()
+    done = approve(nb, step="ship")
+    assert (done.code, "waiting: pay" in done.err) == (2, True)
+    assert "ship" not in nb.executed()
+    assert (approve(nb, "amount").code, approve(nb, "amount=x").code, approve(nb, "colour=red").code) == (2, 2, 2)
+    assert waiting(nb) == ["Pay 9.00?"]
+
+
+def test_a_result_that_is_accepted_outside_is_restored(nb):
+    nb.write(step("a --out x", "x = 1"), step("b --in x --out y", "y = x + 1"))
+    nb.run()
+    nb.edit("y = x + 1", "y = 1 + x")
+    nb.executed()
+    done = nb.cli("accept", nb.path.name, "b", "--json")
+    assert (done.code, json.loads(done.out)["reasons"]) == (0, ["code changed"])
+    assert nb.states() == {"a": "cached", "b": "cached"}
+    assert nb.executed() == []
+    reasons = {row["step"]: row["reason"] or "" for row in nb.history("steps")[:2]}
+    assert reasons["b"].startswith("accepted by ")
+    assert nb.cli("accept", nb.path.name, "b").code == 2
+    why = nb.cli("why", nb.path.name, "b")
+    assert "although the code had changed" in why.out
+    nb.edit("y = 1 + x", "y = 2 + x")
+    assert nb.states() == {"a": "cached", "b": "succeeded"}
+
+
+def test_a_script_decides_and_goes_on(nb):
+    nb.write(*CELLS)
+    nb.run()
+    code = f"import nbsteps; r = nbsteps.approve('pay', {{'amount': 3}}, path={nb.path.name!r}); print(r.state)"
+    done = nb.start(sys.executable, "-c", code)
+    out, _ = done.communicate(timeout=PATIENCE)
+    assert out.split() == ["succeeded"]
+    assert nb.executed() == ["load", "other", "pay", "ship"]
