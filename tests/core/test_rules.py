@@ -250,3 +250,12 @@ def test_the_state_of_a_run(stand: str, handled: str, expect: str) -> None:
 def test_a_step_absent_from_the_states_is_pending() -> None:
     assert ruling(CATCH, "b", {}) is Ruling.WAIT
     assert StepState.PENDING not in TERMINAL
+
+
+@pytest.mark.parametrize(
+    ("stand", "expect"),
+    [("", "wait"), ("a=t b=S", "wait"), ("a=F", "wait"), ("a=F b=w", "wait"), ("a=F b=S", "run"), ("a=K b=U", "run")],
+)
+def test_a_condition_is_asked_once_all_that_it_asks_for_has_ended(stand: str, expect: str) -> None:
+    found = graph("%%step a\nx = 1", "%%step b\ny = 1", "%%step s --when \"failed('a') or skipped('b')\"\nz = 1")
+    assert ruling(found, "s", situation(stand)) is WORDS[expect]

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from nbsteps.core.conditions import read_condition
 from nbsteps.core.graph import Graph
 from nbsteps.core.policies import Trigger
 from nbsteps.core.states import GOOD, TERMINAL, RunState, StepState
@@ -117,6 +118,8 @@ def verdict(rule: Trigger, parents: Sequence[StepState]) -> Ruling:
 def ruling(graph: Graph, step: str, states: States, chosen: Collection[str] = ()) -> Ruling:
     """Whether a step is to run, before its own ``--when`` is evaluated: branch, then catch, then trigger rule.
 
+    It waits until all steps whose end its condition asks for have ended.
+
     Args:
         graph: the notebook.
         step: name of the step.
@@ -129,7 +132,7 @@ def ruling(graph: Graph, step: str, states: States, chosen: Collection[str] = ()
         found = catch(graph, step, states)
     if found is Ruling.RUN:
         found = verdict(graph.steps[step].options.trigger, parent_states(graph, step, states))
-    return found
+    return Ruling.WAIT if found is Ruling.RUN and not _answered(graph, step, states) else found
 
 
 def why(graph: Graph, step: str, states: States, chosen: Collection[str] = ()) -> str:
@@ -156,6 +159,12 @@ def why(graph: Graph, step: str, states: States, chosen: Collection[str] = ()) -
 
 def _said(name: str, states: States) -> str:
     return f"step {name} {states.get(name, _S.PENDING)}"
+
+
+def _answered(graph: Graph, step: str, states: States) -> bool:
+    """Whether all steps whose end ``--when`` asks for have ended."""
+    when = graph.steps[step].options.when
+    return not when or all(states.get(name) in TERMINAL for name in read_condition(when).steps)
 
 
 def branch(graph: Graph, step: str, states: States, chosen: Collection[str] = ()) -> Ruling:
