@@ -17,9 +17,9 @@ from nbsteps.core.states import RunState
 from nbsteps.display import text
 from nbsteps.display.view import as_json, graph_model, node_views
 from nbsteps.engine.accepting import accept
-from nbsteps.engine.executed import Means
 from nbsteps.engine.session import Session
 from nbsteps.notebook.connection import connect
+from nbsteps.notebook.means import means
 from nbsteps.notebook.telling import teller
 from nbsteps.notebook.wire import rows_as_cells
 from nbsteps.report import decision_row, plan_report, problem_rows, run_report
@@ -60,7 +60,7 @@ def _begin(request: Mapping[str, Any]) -> dict[str, Any]:
         steps=request["steps"],
         parameters=request["parameters"],
         fail_fast=request["fail_fast"],
-        means=Means(request["workers"], request["executor"]),
+        means=means(request["workers"], request["executor"], {}),
     )
     return {"run_id": run_id}
 

@@ -20,11 +20,11 @@ from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.display import text
 from nbsteps.display.progress import ProgressLines
 from nbsteps.engine.accepting import accept
-from nbsteps.engine.executed import Means
 from nbsteps.engine.session import CellRun, Session
 from nbsteps.notebook.commands import parse_parameters, parse_pipeline
 from nbsteps.notebook.deciding import Decision, Ran, decide_here, form_values
 from nbsteps.notebook.kernel import Kernel
+from nbsteps.notebook.means import means
 from nbsteps.notebook.notes import Remarks, note, publish, remarks, show_again
 from nbsteps.notebook.pages import has_page
 from nbsteps.notebook.pictures import picture
@@ -102,7 +102,7 @@ class NbstepsMagics(Magics):
             show_plan(session.plan(targets, frozenset(forced)), session.graph())
             return
         wanted = (*targets, *(args.force or ())) if targets else ()
-        how = {"fail_fast": args.fail_fast, "means": Means(args.workers, args.executor)}
+        how = {"fail_fast": args.fail_fast, "means": means(args.workers, args.executor, self.kernel.shell.user_ns)}
         self._run_now(session, lambda: session.run(wanted, forced=forced, parameters=values, trigger="magic", **how))
 
     def _run_now(self, session: Session, run: Callable[[], Ran]) -> None:
