@@ -43,10 +43,11 @@ class Doors:
         if result is None and self._graph.groups:
             source = rules.chosen_producer(self._graph, name, variable, self._book.states)
             result = self._book.results.get(source)
-        if result is not None and variable in result.outputs:
-            return stored(result.outputs[variable])
-        if self._book.bad(source):
+        if result is None:
+            # Also of a step that is still open: a rule may fire early.
             return NO_VALUE
+        if variable in result.outputs:
+            return stored(result.outputs[variable])
         return self._bindings.known(variable) or Bound(unique_digest(), None)
 
     def wanted(self, step: Step, inputs: Mapping[str, Bound], live: Mapping[str, Bound] | None) -> bool:

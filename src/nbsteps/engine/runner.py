@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nbsteps.core import rules
-from nbsteps.core.errors import StepTimeout, StoreError
+from nbsteps.core.errors import StoreError
 from nbsteps.core.events import RunEnded, RunStarted
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Run, RunResult, StepOptions, StepRun
@@ -223,7 +223,8 @@ class Runner:
         options = self._graph.steps[name].options
         if not (self._agenda.free(name) and _is_plain(options)):
             found = rules.ruling(self._graph, name, self.book.states, self.book.chosen)
-            if found is Ruling.WAIT:
+            asked = self._graph.watched.get(name, ())
+            if found is Ruling.WAIT or (found is Ruling.RUN and not all(map(self.book.over, asked))):
                 return
             if found is not Ruling.RUN:
                 self._rule_out(name, found, rules.why(self._graph, name, self.book.states, self.book.chosen))
@@ -292,8 +293,7 @@ class Runner:
                 self._keep(name, self._turns.conclude(work, flying.land()))
             elif late:
                 del self._flying[name]
-                limit = work.step.options.timeout or work.step.options.total_timeout or 0.0
-                self._keep(name, self._turns.stop(work, StepTimeout(limit)))
+                self._keep(name, self._turns.late(work))
 
     def _pause(self) -> None:
         """Wait for what comes first: the next attempt, something that lands, or a wish to end."""

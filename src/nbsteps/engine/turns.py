@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from nbsteps.core import retry
 from nbsteps.core.decide import Decision, decide
+from nbsteps.core.errors import StepTimeout
 from nbsteps.core.events import StepRestored, StepRetrying, StepStarted
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Part, PartKind, Result, Step, StepRun
@@ -43,6 +44,7 @@ class Wish:
 
 
 NO_WISH = Wish()
+NO_LIMIT = retry.Limit()
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Work:
         number: of the latest attempt.
         delay: seconds before the next one.
         due: when that is, by the clock's ``monotonic``.
+        limit: how long the latest attempt may take.
         flying: the latest attempt, where it is executed elsewhere.
     """
 
@@ -69,6 +72,7 @@ class Work:
     number: int = 0
     delay: float = 0.0
     due: float = 0.0
+    limit: retry.Limit = NO_LIMIT
     flying: Flying | None = None
 
 
@@ -181,11 +185,12 @@ class Turns:
             self._services.emit(StepStarted(work.started_at, book.run_id, step.name, work.identity.key, work.reasons))
             book.move(step.name, StepState.QUEUED)
         work.number += 1
+        work.limit = retry.limit(step.options, clock.monotonic() - work.began)
         trial = Trial(
             run_id=book.run_id,
             number=work.number,
             delay=work.delay,
-            limit=retry.limit(step.options, clock.monotonic() - work.began),
+            limit=work.limit,
             live=work.wish.live is not None and work.number == 1,
             forced=work.wish.forced,
             quiet=work.wish.quiet,
@@ -305,6 +310,12 @@ class Turns:
             output_bytes=size,
         )
         self._book.good(done, result)
+
+    def late(self, work: Work) -> Work | None:
+        """End an attempt that flies and has had its time; what is left to do."""
+        options, total = work.step.options, work.limit.total
+        seconds = options.total_timeout if total else options.timeout
+        return self.stop(work, StepTimeout(seconds or 0.0, total=total))
 
     def stop(self, work: Work, why: BaseException) -> Work | None:
         """End an attempt that flies; what is left to do."""
