@@ -117,6 +117,13 @@ class Home:
         finally:
             lock.release()
 
+    def now(self) -> float:
+        """The time by the clock of the machine that keeps the folder; for who holds the lock, which was just signed."""
+        try:
+            return (self.folder / "merge.lock").stat().st_mtime
+        except OSError:
+            return time.time()
+
     @contextlib.contextmanager
     def opened(self, timeout: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
         """Hold the lock and the open file; a file that cannot be read is moved aside and a new one begun.

@@ -237,6 +237,16 @@ class Journal:
         """Whether anything was written."""
         return self._live is not None
 
+    @property
+    def live(self) -> Path:
+        """The file whose lock says that this owner lives."""
+        return live_path(self.folder, self.owner)
+
+    def appear(self) -> None:
+        """Begin anew where another machine took this owner for dead and swept its files away."""
+        if self._live is not None and not self.live.exists():
+            self.abandon()
+
     def record(self, record: Record) -> None:
         """Take a record into the buffer; :meth:`sync` makes it durable."""
         self._records.append(record)

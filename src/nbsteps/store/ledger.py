@@ -12,11 +12,8 @@ from nbsteps.core.approvals import Approval
 from nbsteps.core.errors import StoreError, StoreVersionError
 from nbsteps.core.events import (
     Accepted,
-    ApprovalDecided,
-    AttemptStarted,
     Cleared,
     Event,
-    ItemsStarted,
     ItemsSucceeded,
     Progressed,
     RunEnded,
@@ -25,7 +22,6 @@ from nbsteps.core.events import (
     StepRestored,
     StepStarted,
     StepSucceeded,
-    StepWaiting,
 )
 from nbsteps.core.model import Artifact, Result
 from nbsteps.ports import Recall
@@ -34,7 +30,8 @@ from nbsteps.store.home import BusyError, Home
 from nbsteps.store.index import Index
 from nbsteps.store.journal import Frame, Journal, segments
 from nbsteps.store.merge import merge
-from nbsteps.store.records import encode, encode_artifact
+from nbsteps.store.pulse import Pulse
+from nbsteps.store.records import DURABLE, SUBSTANCE, encode, encode_artifact
 from nbsteps.store.tables import any_to_move
 
 if TYPE_CHECKING:
@@ -52,22 +49,6 @@ LATEST: Final = 50
 """Successes of a step that say how long it usually takes."""
 ITEMS: Final = 5000
 """Results of items from which they are folded while their map goes on: until then they are kept in memory, too."""
-_SUBSTANCE: Final = frozenset({StepSucceeded, ItemsSucceeded, Accepted, Cleared})
-"""What makes folding worth the while: a process that only restored leaves its lines for the next one that reads."""
-_DURABLE: Final = frozenset(
-    {
-        AttemptStarted,
-        ItemsStarted,
-        StepSucceeded,
-        ItemsSucceeded,
-        StepEnded,
-        StepWaiting,
-        ApprovalDecided,
-        Accepted,
-        RunEnded,
-        Cleared,
-    }
-)
 
 
 class Ledger:
@@ -103,6 +84,7 @@ class Ledger:
         self._tabular, self._payload, self._warn = tabular, payload, warn
         self._journal = Journal(home.journals, home.about)
         self._follower = follow.Follower(home, self._journal.owner)
+        self._pulse = Pulse(self._journal.live)
         self._results = self._items = 0
         self._substance = False
         self._losses = home.losses
@@ -113,14 +95,26 @@ class Ledger:
         if type(event) is Progressed:
             return
         with self.lock:
+            self._alive(event)
             extra = self._extra(event)
             if not self.degraded:
                 self._write(event, extra)
             self.index.apply(event, extra)
-            self._substance = self._substance or type(event) in _SUBSTANCE
+            self._substance = self._substance or type(event) in SUBSTANCE
             crowded = self._items > ITEMS or (type(event) is RunEnded and self._journal.unfolded > MERGE_RECORDS)
         if crowded:
             self.fold(timeout=_SHORT)
+
+    def _alive(self, event: Event) -> None:
+        """While a run goes on other machines are shown that this process lives."""
+        match event:
+            case RunStarted():
+                self._journal.appear()
+                self._pulse.begin(event.run_id)
+            case RunEnded():
+                self._pulse.end(event.run_id)
+            case _:
+                pass
 
     def value(self, artifact: Artifact, payload: bytes) -> None:
         """Write an inline value ahead of the result that will name it."""
@@ -135,7 +129,7 @@ class Ledger:
     def _write(self, event: Event, extra: Any) -> None:
         try:
             self._journal.record(encode(event, extra))
-            if type(event) in _DURABLE:
+            if type(event) in DURABLE:
                 self._journal.sync()
         except OSError as error:
             self.degrade(error)
@@ -386,6 +380,7 @@ class Ledger:
             except OSError as error:
                 self.degrade(error)
             self._follower.close()
+            self._pulse.close()
         return folded
 
     def drop(self) -> None:

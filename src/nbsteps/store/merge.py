@@ -17,6 +17,7 @@ from nbsteps.core.model import Artifact
 from nbsteps.store import locks
 from nbsteps.store.home import Home
 from nbsteps.store.journal import Frame, Tail, live_path, owner_of, segments, sync
+from nbsteps.store.pulse import beats
 from nbsteps.store.retire import retire
 from nbsteps.store.rows import Rows, artifact_rows
 from nbsteps.store.schema import insert, shelf
@@ -114,6 +115,9 @@ def _dead(home: Home, owner: str, retiring: str, stack: ExitStack) -> bool:
         return True
     lock = locks.Lock.acquire(path)
     if lock is None:
+        return False
+    if beats(path, home.about.get("host", ""), home.now()):
+        lock.release()
         return False
     stack.callback(lock.release)
     return True

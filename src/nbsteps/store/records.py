@@ -322,3 +322,21 @@ _DECODERS: Final[dict[str, Callable[[Record], Event]]] = {
 
 NAMES: Final = {code: kind.__name__ for kind, (code, _) in _ENCODERS.items()}
 """Code of a record to the name of its event's class."""
+
+DURABLE: Final = frozenset(
+    {
+        AttemptStarted,
+        ItemsStarted,
+        StepSucceeded,
+        ItemsSucceeded,
+        StepEnded,
+        StepWaiting,
+        ApprovalDecided,
+        Accepted,
+        RunEnded,
+        Cleared,
+    }
+)
+"""Events that are on the disk before whoever emits them goes on."""
+SUBSTANCE: Final = frozenset({StepSucceeded, ItemsSucceeded, Accepted, Cleared})
+"""What makes folding worth the while: a process that only restored leaves its lines for the next one that reads."""
