@@ -42,7 +42,7 @@ export function Runs({ store, show }: { store: Store; show: (run: RunRow) => voi
   const wanted = filter.toLowerCase();
   const matching = runs.filter((run) => (!state || run.state === state) && `#${run.number} ${run.word} ${run.trigger} ${moment(run.started, store.now())}`.toLowerCase().includes(wanted));
   const sorted = [...matching].sort((a, b) => (a[sort.by] < b[sort.by] ? -1 : a[sort.by] > b[sort.by] ? 1 : 0) * (sort.down ? -1 : 1));
-  const choose = (id: string) => setChosen(chosen.includes(id) ? chosen.filter((c) => c !== id) : [...chosen.slice(-1), id]);
+  const choose = (id: string) => setChosen((now) => (now.includes(id) ? now.filter((c) => c !== id) : [...now.slice(-1), id]));
   const states = [...new Map(runs.map((run) => [run.state, run.word]))];
   const pair = runs.filter((run) => chosen.includes(run.run_id)).reverse();
   return (

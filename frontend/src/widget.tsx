@@ -12,8 +12,9 @@ export default {
     const store = new Store(model);
     const root = document.createElement("div");
     root.className = "nbs";
-    // JupyterLab's and Notebook's keys (A inserts a cell) must not act on the notebook while the focus is in here.
-    root.dataset.lmSuppressShortcuts = "true";
+    // JupyterLab's and Notebook's keys (A inserts a cell) must not act on the notebook while the focus is in here: they
+    // leave alone an element that says so, and only the one with the focus is asked.
+    root.addEventListener("focusin", (event) => (event.target as HTMLElement).setAttribute("data-lm-suppress-shortcuts", "true"));
     el.append(root);
     const place = places.get(model) ?? { tab: "graph", selected: null, panel: null };
     places.set(model, place);

@@ -45,7 +45,7 @@ class FrontDoor:
             told(self._ask(client, line))
 
     def _ask(self, client: Any, line: str) -> Mapping[str, Any]:
-        sent = client.execute(line, store_history=False, allow_stdin=False)
+        sent = client.execute(line, store_history=False, allow_stdin=False, stop_on_error=False)
         while True:
             reply = client.get_shell_msg(timeout=None)
             if reply["parent_header"].get("msg_id") == sent:
