@@ -17,7 +17,7 @@ LOAD = "%load_ext nbsteps"
 HELPER = "def double(x):\n    return 2 * x"
 FIRST = "%%step load --out raw\nraw = [1, 2, 3]\nprint('loaded', len(raw))"
 SECOND = "%%step clean --in raw --out rows\nrows = [double(x) for x in raw]\nprint('cleaned')"
-ENDLESS = "%%step wait --in raw --out never\nimport time\nwhile True:\n    time.sleep(0.02)\nnever = raw"
+ENDLESS = "%%step wait --in raw --out never\nimport time\nwhile sum(raw) == 6:\n    time.sleep(0.02)\nnever = raw"
 PAYLOAD = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 
 SET_SOURCE = """([index, source]) =>
@@ -36,7 +36,11 @@ BADGE_SAYS = """words => {
 
 
 def await_badge(page, pattern):
-    page.wait_for_function(BADGE_SAYS, arg=pattern)
+    try:
+        page.wait_for_function(BADGE_SAYS, arg=pattern)
+    except Exception as error:
+        said = page.locator(".nbs-state").get_attribute("title")
+        raise AssertionError(f"the badge does not say {pattern!r} but {said!r}") from error
 
 
 def await_mark(page, pattern):
