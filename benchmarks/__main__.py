@@ -16,6 +16,7 @@ from benchmarks.table import Row, render
 GROUPS = {
     "import": "imports",
     "chain": "chain",
+    "map": "maps",
     "frame": "frame",
     "headless": "headless",
     "live": "live",

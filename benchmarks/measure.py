@@ -30,6 +30,9 @@ class Sizes:
         cells: cells of the notebook that is run headlessly.
         executions: executions of a cell in a live kernel.
         digest_bytes: size of what is digested.
+        items: items of a map.
+        many: items of a map whose memory is looked at.
+        shared_bytes: size of an array that every item of a map reads.
     """
 
     repetitions: int = 5
@@ -40,10 +43,20 @@ class Sizes:
     cells: int = 200
     executions: int = 200
     digest_bytes: int = 400_000_000
+    items: int = 1000
+    many: int = 100_000
+    shared_bytes: int = 200_000_000
 
 
-SMALL = Sizes(repetitions=3, frame_bytes=300_000_000, executions=100, digest_bytes=100_000_000)
-TINY = Sizes(1, 5, (3, 6), 200_000, 200_000, 2, 2, 200_000)
+SMALL = Sizes(
+    repetitions=3,
+    frame_bytes=300_000_000,
+    executions=100,
+    digest_bytes=100_000_000,
+    many=20_000,
+    shared_bytes=50_000_000,
+)
+TINY = Sizes(1, 5, (3, 6), 200_000, 200_000, 2, 2, 200_000, 8, 16, 20_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
@@ -131,8 +132,10 @@ def begin() -> None:
 
 
 def greet(perform: Perform) -> int:
-    """In the worker, to begin with: its process; reading the argument has imported what will be needed."""
-    assert callable(perform)  # noqa: S101 - it was found by its name
+    """In the worker, to begin with: its process. What the first order needs is loaded before there is one."""
+    prepare = getattr(sys.modules.get(perform.__module__), "prepare", None)
+    if prepare is not None:
+        prepare()
     return os.getpid()
 
 

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
+def prepare() -> None:
+    """Load what every order needs."""
+    _evaluator()
+
+
 def perform(order: Order) -> tuple[Reply, ...]:
     """Execute an order's body once for each of its items."""
     evaluator = _evaluator()
