@@ -14,6 +14,8 @@ PROCESS = [probe for probe in PROBES if probe.level == "process"]
 SAMPLED = [probe for probe in PROBES if probe.sampled]
 EXCUSED = [probe for probe in PROBES if probe.excused]
 WHAT_COUNTS = Path(__file__).parents[2] / "docs" / "explanation" / "what-counts.md"
+NAMING_NOTHING = {"never ran", "result missing", "failed last time", "key scheme changed"}
+NAMED = {"values": "constant value changed", "inputs": "input value changed"}
 # Notebooks leave files open.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -38,6 +40,15 @@ def check(probe, trial, record_property):
     assert second.result == empty.result, f"wrong result after a {second.outcome}"
     expected = "rerun" if probe.excused else probe.expect
     assert second.outcome == expected, second.reasons
+    if expected == "rerun":
+        check_reasons(probe, second.reasons)
+
+
+def check_reasons(probe, reasons):
+    """The reasons name what changed, and the value by its name."""
+    assert reasons
+    assert NAMING_NOTHING.isdisjoint(reasons), reasons
+    assert NAMED.get(probe.family, reasons[0]) in reasons
 
 
 def verdict_of(probe, second, empty):
