@@ -36,7 +36,7 @@ async function widget() {
 
 async function tests() {
   const entryPoints = readdirSync("test").filter((name) => name.endsWith(".test.ts")).map((name) => `test/${name}`);
-  await build({ ...common, entryPoints, platform: "node", outdir: "build/tests", outExtension: { ".js": ".mjs" } });
+  await build({ ...common, entryPoints, platform: "node", target: "node20", outdir: "build/tests", outExtension: { ".js": ".mjs" } });
 }
 
 await (process.argv.includes("--tests") ? tests() : widget());

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { alike, fit, levelOf, lineage, neighbour, step } from "../src/geometry";
+import { EMPTY_GRAPH, Store, type Model } from "../src/store";
+import type { Graph, Live } from "../src/types";
+
+class FakeModel implements Model {
+  sent: Record<string, unknown>[] = [];
+  private heard = new Map<string, ((message?: unknown) => void)[]>();
+  constructor(private readonly values: Record<string, unknown>) {}
+  get(name: string) { return this.values[name]; }
+  on(event: string, callback: (...values: never[]) => void) { this.heard.set(event, [...(this.heard.get(event) ?? []), callback as () => void]); }
+  off(event: string) { this.heard.delete(event); }
+  send(content: unknown) { this.sent.push(content as Record<string, unknown>); }
+  tell(message: unknown) { for (const callback of this.heard.get("msg:custom") ?? []) callback(message); }
+  set(name: string, value: unknown) { this.values[name] = value; for (const callback of this.heard.get(`change:${name}`) ?? []) callback(); }
+  listeners() { return this.heard.size; }
+}
+
+const shown = (state: string) => ({ state, word: state, number: "", reasons: "", since: null, share: null });
+const live = (seq: number, nodes: Live["nodes"], more: Partial<Live> = {}): Live => ({
+  seq, now: 1, nodes, run: null, running: false, forecast: "", failed: 0, badge: "", requests: [], ...more,
+});
+
+test("deltas change what they name, and an older snapshot changes nothing", () => {
+  const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, { a: shown("pending"), b: shown("pending") }) });
+  const store = new Store(model);
+  model.tell({ kind: "delta", said: [], ...live(5, { a: shown("running") }, { running: true }) });
+  assert.deepEqual(Object.values(store.nodes).map((node) => node.state), ["running", "pending"]);
+  model.set("live", live(3, { a: shown("pending") }));
+  assert.equal(store.nodes.a!.state, "running");
+  model.set("live", live(6, { a: shown("succeeded") }));
+  assert.deepEqual(Object.keys(store.nodes), ["a"]);
+});
+
+test("messages of a later version are passed over", () => {
+  const model = new FakeModel({ graph: undefined, live: {} });
+  const store = new Store(model);
+  model.tell({ kind: "something new", nodes: 3 });
+  assert.deepEqual([store.graph.steps, store.nodes], [[], {}]);
+});
+
+test("an answer reaches the view that asked", async () => {
+  const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}) });
+  const [one, other] = [new Store(model), new Store(model)];
+  const answers = [one.ask("runs"), other.ask("runs").catch((error: Error) => error.message)];
+  const [first, second] = model.sent;
+  model.tell({ kind: "reply", view: second!.view, request: second!.request, error: "no" });
+  model.tell({ kind: "reply", view: first!.view, request: first!.request, data: [1] });
+  assert.deepEqual(await Promise.all(answers), [[1], "no"]);
+});
+
+test("cancelling ends with the run, and a closed store listens no more", () => {
+  const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}, { running: true }) });
+  const store = new Store(model);
+  model.tell({ kind: "cancelling", running: true });
+  assert.equal(store.cancelling, true);
+  model.tell({ kind: "delta", said: [], ...live(2, {}) });
+  assert.equal(store.cancelling, false);
+  store.close();
+  assert.equal(model.listeners(), 0);
+});
+
+const level = { width: 600, height: 100, node: [100, 40] as [number, number], at: [[0, 0], [200, 0], [200, 60], [400, 0]] as [number, number][], edges: [] };
+const graph: Graph = {
+  ...EMPTY_GRAPH,
+  steps: ["a", "b", "c", "d"].map((name) => ({ name, cell: "", cell_id: "", outputs: [] })),
+  edges: [["a", "b", []], ["a", "c", []], ["b", "d", []]],
+  levels: { full: level, compact: level, line: { ...level, width: 400 }, overview: { ...level, width: 100 } },
+};
+
+test("arrow keys walk along edges and columns", () => {
+  const walk = (from: string, key: string) => neighbour(graph, level, from, `Arrow${key}` as "ArrowUp");
+  assert.deepEqual([walk("a", "Right"), walk("d", "Left"), walk("b", "Down"), walk("c", "Up"), walk("a", "Left")], ["b", "b", "c", "b", "a"]);
+});
+
+test("the lineage goes both ways", () => {
+  assert.deepEqual([...lineage(graph, "b")].sort(), ["a", "b", "d"]);
+});
+
+test("zoom levels", () => {
+  assert.deepEqual([1, 0.8, 0.6, 0.3].map((zoom) => levelOf(zoom, false)), ["full", "full", "line", "overview"]);
+  assert.equal(levelOf(1, true), "compact");
+  assert.deepEqual([step(1, 1), step(1.5, 1), step(0.2, -1)], [1.2, 1.5, 0.2]);
+  assert.deepEqual([fit(graph, 700, 200, false), fit(graph, 500, 200, false), fit(graph, 110, 200, false)], [1, 0.8, 0.35]);
+});
+
+test("names that begin alike", () => {
+  assert.deepEqual([...alike(["validate_accounts", "validate_account_x", "other"])], ["validate_accounts", "validate_account_x"]);
+});
