@@ -47,6 +47,7 @@ class Lab:
         self._session: Session | None = None
         self._executing = False
         self._pump_started = False
+        self._ended = False
 
     def register(self) -> bool:
         """Wait for pages; false in a shell without a kernel, which has none."""
@@ -64,6 +65,8 @@ class Lab:
         for comm in tuple(self._comms.values()):
             comm.close()
         self._comms.clear()
+        self._ended = True
+        self._wake.set()
         self._shell.kernel.comm_manager.unregister_target(TARGET, self._opened)
         events = self._shell.events
         events.unregister("pre_run_cell", self._before_cell)
@@ -134,7 +137,7 @@ class Lab:
 
     def _pump(self) -> None:
         """Send what changed, at most every period; everything where somebody may have missed something."""
-        while True:
+        while not self._ended:
             self._wake.wait()
             self._wake.clear()
             taken = self.board.take()
