@@ -73,13 +73,15 @@ class Agenda:
     def ended(self, name: str, *, good: bool) -> None:
         """A step ended; what comes after it may be worth a look."""
         self._ready.discard(name)
+        opened = self._open
         for child in self._graph.children[name]:
-            if child not in self._open:
+            left = opened.get(child, 0) - 1
+            if left < 0:
                 continue
-            self._open[child] -= 1
+            opened[child] = left
             if not good:
                 self._bad.add(child)
-            if not good or not self._open[child] or self._early(child):
+            if not left or not good or self._early(child):
                 self.put(child)
 
     def _early(self, name: str) -> bool:

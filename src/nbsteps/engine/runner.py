@@ -177,10 +177,12 @@ class Runner:
 
     def _drive(self, only: tuple[str, tuple[str, ...]] | None) -> None:
         """Take steps until nothing is left that could be taken; with ``only``, until its step ended."""
-        check = self._services.cancel.check
+        cancel = self._services.cancel
         while only is None or not self.book.over(only[0]):
-            check()
-            self._land()
+            if cancel.asked:
+                cancel.check()
+            if self._flying:
+                self._land()
             due = self._due() if self._delayed else None
             if due is not None:
                 self._again(due)

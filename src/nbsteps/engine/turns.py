@@ -294,8 +294,9 @@ class Turns:
     def _restore(self, step: Step, result: Result) -> None:
         services = self._services
         self._bindings.restore(result)
-        for name in step.optional.difference(result.outputs):
-            self._bindings.absent(name)
+        if step.optional:
+            for name in step.optional.difference(result.outputs):
+                self._bindings.absent(name)
         now = services.clock.now()
         size = sum([artifact.bytes for artifact in result.outputs.values()])
         services.emit(StepRestored(now, self._book.run_id, step.name, result.key, result.duration, size))
