@@ -333,17 +333,18 @@
       try {
         await this.save();
         if (!this.comm) {
-          await kernel.requestExecute({ code: LOAD, silent: true, store_history: false }).done;
+          const loaded = await kernel.requestExecute({ code: LOAD, silent: true, store_history: false }).done;
+          if (loaded.content.status === "error") {
+            this.refused(loaded.content);
+            return;
+          }
           await this.connect();
         }
         const future = kernel.requestExecute({ code: RUN, store_history: false, stop_on_error: false });
         const sink = new Sink(this);
         future.onIOPub = (message) => sink.take(message);
         const reply = await future.done;
-        if (reply.content.status === "error" && !sink.shown) {
-          this.badge = "Cannot run";
-          this.notice = String(reply.content.evalue || reply.content.ename || "");
-        }
+        if (reply.content.status === "error" && !sink.shown) this.refused(reply.content);
       } catch (error) {
         this.notice = "The kernel ended before the run did";
       } finally {
@@ -351,6 +352,11 @@
         this.draw();
         if (!this.comm) this.connect();
       }
+    }
+
+    refused(content) {
+      this.badge = "Cannot run";
+      this.notice = String(content.evalue || content.ename || "");
     }
 
     async save() {
