@@ -1,0 +1,159 @@
+"""The toolbar as a page meets it, without a page: a real kernel, and the widget's messages."""
+
+from __future__ import annotations
+
+import os
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from nbsteps.notebook import pages
+from nbsteps.notebook.subshells import keep_figures, pin
+from tools.kernels import LiveNotebook
+
+PATIENCE = 60.0
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class Page:
+    """What a page does: shows the widget, hears its messages, sends its own."""
+
+    def __init__(self, notebook):
+        self.notebook = notebook
+        self.client = notebook._client
+        self.heard = []
+        self.live = {}
+        self.graph = {}
+        self.bundle = {}
+        self.comm = ""
+
+    def show(self):
+        cell = {"code": "%pipeline", "silent": False, "store_history": True, "allow_stdin": False}
+        sent = self.client.session.msg("execute_request", cell, metadata={"cellId": "a"})
+        self.client.shell_channel.send(sent)
+        self.until(lambda: self.comm and self.live)
+
+    def send(self, **content):
+        data = {"method": "custom", "content": content}
+        self.client.shell_channel.send(self.client.session.msg("comm_msg", {"comm_id": self.comm, "data": data}))
+
+    def ask(self, what, **values):
+        number = len(self.heard)
+        self.send(do=what, view="v", request=number, **values)
+        self.until(lambda: any(m.get("kind") == "reply" and m["request"] == number for m in self.heard))
+        return next(m for m in self.heard if m.get("kind") == "reply" and m["request"] == number)
+
+    def until(self, done):
+        end = time.monotonic() + PATIENCE
+        while not done():
+            assert time.monotonic() < end, self.heard[-3:]
+            self._take(self.client.get_iopub_msg(timeout=PATIENCE))
+
+    def _take(self, message):
+        content, kind = message["content"], message["header"]["msg_type"]
+        if kind == "display_data" and VIEW in content["data"]:
+            self.bundle = content["data"]
+            self.comm = content["data"][VIEW]["model_id"]
+        elif kind in {"comm_open", "comm_msg"}:
+            self._changed(content["data"])
+
+    def _changed(self, data):
+        if data.get("method") == "custom":
+            self.heard.append(data["content"])
+            if data["content"].get("kind") == "delta":
+                nodes = {**self.live.get("nodes", {}), **data["content"]["nodes"]}
+                self.live = {**data["content"], "nodes": nodes}
+            return
+        state = data.get("state", {})
+        self.graph = state.get("graph") or self.graph
+        self.live = state.get("live") or self.live
+
+    def states(self):
+        return {name: node["state"] for name, node in self.live["nodes"].items()}
+
+
+@pytest.fixture
+def page(tmp_path):
+    (tmp_path / ".nbsteps").mkdir()
+    notebook = LiveNotebook(tmp_path / "flow.ipynb", {**os.environ, "NBSTEPS_STORE": str(tmp_path / ".nbsteps")})
+    notebook.type("load", "%load_ext nbsteps\nlimit = 2")
+    yield Page(notebook)
+    notebook.close()
+
+
+def steps(page, **sources):
+    for name, body in sources.items():
+        page.notebook.type(name, f"%%step {name}\n{body}")
+
+
+@pytest.mark.slow
+def test_a_page_runs_asks_and_is_told(page):
+    steps(page, raw="rows = [1, 2, 3]\nprint('made', len(rows))", kept="few = rows[:limit]")
+    page.show()
+    assert page.bundle["image/svg+xml"].startswith("<svg")
+    assert "raw" in page.bundle["text/plain"]
+    assert [step["name"] for step in page.graph["steps"]] == ["raw", "kept"]
+    page.send(do="run", force=True, steps=["raw", "no such step'; raise SystemExit"])
+    page.until(
+        lambda: (
+            page.live["run"]
+            and page.live["run"]["state"] == "succeeded"
+            and page.live["nodes"]["raw"]["state"] == "succeeded"
+        )
+    )
+    shown = page.ask("detail", step="raw")["data"]
+    assert [output["text"] for output in shown["log"]] == ["made 3\n"]
+    assert shown["source"].startswith("%%step raw")
+    runs = page.ask("runs")["data"]
+    assert runs[0]["number"] == len(runs)
+    assert page.ask("timeline", run=runs[0]["run_id"])["data"]["lanes"][0]["step"] == "raw"
+    assert page.ask("trends")["data"]["enough"] == (len([run for run in runs if run["trigger"] != "a cell"]) >= 3)
+    assert page.ask("compare", runs=[run["run_id"] for run in runs[:2]])["data"][0]["step"] == "raw"
+    assert page.ask("detail", step="gone")["data"] is None
+
+
+@pytest.mark.slow
+def test_what_cannot_begin_is_said(page):
+    page.notebook.type("bad", "%%step bad --nonsense\nx = 1")
+    page.show()
+    page.send(do="run")
+    page.until(lambda: any(message.get("kind") == "notice" for message in page.heard))
+    assert "nonsense" in next(message["text"] for message in page.heard if message.get("kind") == "notice")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "expect"),
+    [
+        (None, False),
+        (SimpleNamespace(get_parent=dict), False),
+        (SimpleNamespace(get_parent=lambda: {"metadata": {"cellId": "a"}}), True),
+    ],
+)
+def test_a_widget_belongs_on_a_page(monkeypatch, kernel, expect):
+    for name in [name for name in os.environ if name.startswith("VSCODE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(pages, "started_by_papermill", lambda: False)
+    assert pages.has_page(SimpleNamespace(kernel=kernel)) is expect
+
+
+def test_vs_code_is_known_by_its_environment(monkeypatch):
+    monkeypatch.setenv("VSCODE_PID", "1")
+    monkeypatch.setattr(pages, "started_by_papermill", lambda: False)
+    assert pages.has_page(SimpleNamespace(kernel=SimpleNamespace(get_parent=dict)))
+
+
+@pytest.mark.parametrize("comm", [SimpleNamespace(), SimpleNamespace(_reply_subshell_for=None)])
+def test_a_kernel_without_subshells_is_left_alone(comm):
+    assert pin(SimpleNamespace(kernel=SimpleNamespace()), comm) is False
+
+
+def test_figures_are_flushed_by_the_main_thread_only(monkeypatch, shell):
+    inline = pytest.importorskip("matplotlib_inline.backend_inline")
+    flushed = []
+    monkeypatch.setattr(inline, "flush_figures", lambda: flushed.append(1))
+    shell.events.register("post_execute", inline.flush_figures)
+    keep_figures(shell)
+    keep_figures(shell)
+    shell.events.trigger("post_execute")
+    assert flushed == [1]
