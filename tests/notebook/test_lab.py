@@ -150,6 +150,9 @@ def test_what_steps_show_is_marked_as_theirs_and_errors_too(page, project, monke
     assert marks[-1] == ""
     [(step, error)] = shown
     assert (step, str(error)) == ("load", "x")
+    lab_of(project).refresh()
+    page.await_state(load="failed")
+    assert page.reasons("load") == "ValueError: x"
 
 
 def test_cancel_without_a_run_is_answered_and_interrupts_nothing(page):

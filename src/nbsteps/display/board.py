@@ -29,11 +29,13 @@ from nbsteps.core.events import (
     StepSucceeded,
     StepWaiting,
 )
+from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import GOOD, StepState
 from nbsteps.display.standing import WORDS
 from nbsteps.display.view import NodeView, Row, node_views
 from nbsteps.display.wording import count, duration, one_line
 
+_AGAIN: Final = str(Reason(ReasonKind.FAILED_LAST_TIME))
 _WOULD_RUN: Final = frozenset({Action.RUN, Action.MAY_RUN})
 
 
@@ -138,6 +140,8 @@ class Board:
         before = self._nodes.get(name)
         if before is not None and before.state == StepState.SUCCEEDED and view.state == StepState.CACHED:
             return before
+        if before is not None and before.state == view.state and view.reasons == _AGAIN:
+            return before  # which says what went wrong, not only that something did
         return Shown(view.state, view.word, view.number, view.reasons)
 
     def emit(self, event: Event) -> None:
