@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
+import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.measure import Bench, fresh, timed
 from benchmarks.table import Row
@@ -25,6 +26,20 @@ def rows(bench: Bench) -> list[Row]:
             Row(what, found[name]["ours"], "GB/s", "joblib.hash", found[name]["joblib"], None, None, 1.0, None, known)
             for name, what, known in _KINDS
         ),
+        *_guard(bench),
+    ]
+
+
+def _guard(bench: Bench) -> list[Row]:
+    """What it costs to see that a step left its inputs alone, for inputs of a gigabyte; and how much memory."""
+    found = fresh(measure_guard, size=bench.sizes.digest_bytes, repetitions=min(bench.sizes.repetitions, 3))
+    return [
+        row
+        for name, kind in (("array", "an array"), ("frame", "a frame"))
+        for row in (
+            Row(f"inputs of 1 GB looked at again: {kind}", found[name]["seconds"], "s", most=0.05),
+            Row(f"memory beyond {kind} of 1 GB while it is digested", found[name]["memory"], "GB", most=0.25),
+        )
     ]
 
 
@@ -49,6 +64,45 @@ def measure(size: int, repetitions: int) -> dict[str, dict[str, float]]:
         content.digest(value)
         found[name] = {which: bytes_ / 1e9 / _seconds(call, value, few) for which, call in calls.items()}
     return found
+
+
+def measure_guard(size: int, repetitions: int) -> dict[str, dict[str, float]]:
+    """Seconds, and gigabytes of memory at most, that the digest of a value takes, for each gigabyte of it."""
+    import numpy as np
+
+    from nbsteps.identity import content
+
+    found: dict[str, dict[str, float]] = {}
+    for name, value, bytes_ in (("array", np.random.default_rng(0).random(size // 8), size), ("frame", *_frame(size))):
+        content.digest(value)
+        seconds = _seconds(content.digest, value, repetitions)
+        with _Watching() as watching:
+            content.digest(value)
+        found[name] = {"seconds": seconds * 1e9 / bytes_, "memory": watching.most / bytes_}
+    return found
+
+
+class _Watching:
+    """Looks at this process' memory every millisecond; ``most`` is what it had at most beyond the start."""
+
+    def __enter__(self) -> Self:
+        import psutil
+
+        self.most = 0
+        self._ended = threading.Event()
+        self._memory = psutil.Process().memory_info
+        self._before = self._memory().rss
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.001):
+            self.most = max(self.most, self._memory().rss - self._before)
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
 
 
 def _seconds(call: Callable[[Any], object], value: Any, repetitions: int) -> float:
