@@ -54,6 +54,8 @@ def test_the_demo_notices_a_step_that_ran_twice(second: headless.Report, code: i
         pytest.param(report(1.0, load="cached"), None, id="all restored is fine"),
         pytest.param(report(1.0, load="succeeded"), r"load \(succeeded\)", id="a step that ran again is named"),
         pytest.param(report(1.0), "no step", id="a notebook without a step proves nothing"),
+        pytest.param(report(1.0, a="cached", b="skipped"), None, id="what a branch leaves out is settled"),
+        pytest.param(report(1.0, a="skipped"), "no step", id="nothing but that proves nothing"),
     ],
 )
 def test_examples_must_be_restored(after_papermill, complaint: str | None, monkeypatch, tmp_path: Path):
@@ -64,6 +66,51 @@ def test_examples_must_be_restored(after_papermill, complaint: str | None, monke
     else:
         with pytest.raises(headless.HeadlessError, match=complaint):
             examples.check(Path("a.ipynb"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("runs", "complaint"),
+    [
+        pytest.param(
+            [
+                report(1.0, a="cached", pay="waiting"),
+                report(1.0, a="cached", pay="succeeded"),
+                report(1.0, a="cached", pay="cached"),
+            ],
+            "",
+            id="approved once",
+        ),
+        pytest.param(
+            [
+                report(1.0, a="cached", pay="waiting", send="pending"),
+                report(1.0, a="cached", pay="succeeded", send="waiting"),
+                report(1.0, a="cached", pay="cached", send="waiting"),
+                report(1.0, a="cached", pay="cached", send="succeeded"),
+                report(1.0, a="cached", pay="cached", send="cached"),
+            ],
+            "",
+            id="one after the other",
+        ),
+        pytest.param(
+            [report(1.0, pay="waiting"), report(1.0, pay="succeeded"), report(1.0, pay="waiting")],
+            "asks again although nothing changed: pay",
+            id="asked twice",
+        ),
+    ],
+)
+def test_examples_that_ask_are_approved(runs, complaint: str, monkeypatch, tmp_path: Path):
+    given = list[str]()
+    left = iter(runs)
+    monkeypatch.setattr(examples, "run_papermill", lambda *_: 2.0)
+    monkeypatch.setattr(examples, "run_nbsteps", lambda *_: next(left))
+    monkeypatch.setattr(examples, "approve", lambda _notebook, step, _store: given.append(step))
+    if complaint:
+        with pytest.raises(headless.HeadlessError, match=complaint):
+            examples.check(Path("a.ipynb"), tmp_path)
+        return
+    assert examples.check(Path("a.ipynb"), tmp_path).endswith(f"{len(given)} approved")
+    assert next(left, None) is None
+    assert len(given) == len(set(given)) == (len(runs) - 1) // 2
 
 
 @pytest.mark.parametrize(
