@@ -16,7 +16,7 @@ DTYPES = {
 
 _RUN = "id of the run"
 _STEP = "name of the step"
-_ITEM = "empty: for steps that run once for each item of a list, which are not there yet"
+_ITEM = "key of the item of a step with `--map`, else empty"
 _STARTED = "when it started"
 _ENDED = "when it ended; missing while it is running"
 _DURATION = "`ended_at` - `started_at`"
@@ -56,9 +56,9 @@ MEANINGS: dict[str, dict[str, str]] = {
         "ended_at": _ENDED,
         "duration": _DURATION,
         "attempts": "executions of the body",
-        "items_total": _ITEM,
-        "items_executed": _ITEM,
-        "items_failed": _ITEM,
+        "items_total": "number of items of a step with `--map`; missing for others",
+        "items_executed": "items whose bodies were executed; missing for others",
+        "items_failed": "items that failed; missing for others",
         "time_saved": "how long the body had taken when it was executed, if it was restored now",
         "output_bytes": "size of its outputs as stored",
         "owner": "the text of `--owner`",
@@ -89,8 +89,22 @@ MEANINGS: dict[str, dict[str, str]] = {
         "run_id": _RUN,
         "step": f"{_STEP}; missing for events of the run",
         "item": _ITEM,
-        "event": "its kind, such as `step_started`",
+        "event": "its kind, such as `StepStarted`",
         "data": "a dict with what else is known",
+    },
+    "approvals": {
+        "": "One row for each request for a person's decision.",
+        "run_id": "id of the run that asked",
+        "step": _STEP,
+        "message": "the question, values filled in",
+        "state": "`pending`, `approved`, `rejected`, `expired`, or `void` where inputs or code changed before anybody "
+        "decided",
+        "decided_by": "login name, or `expiry`; missing while it is pending",
+        "decided_at": "when; missing while it is pending",
+        "comment": "what was said with the decision",
+        "values": "a dict with what was filled into the form; missing while it is pending",
+        "key": "digest of what was shown: code, inputs, question, form",
+        "expires_at": "when the request expires; missing for never",
     },
     "artifacts": {
         "": "One row for each output of each stored result.",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbsteps
 from nbsteps.cli import make_parser
-from nbsteps.config import Config
+from nbsteps.config import Config, Notify
 from nbsteps.core.options import reference_markdown
 from nbsteps.core.reasons import TEXTS, ReasonKind
 from nbsteps.notebook.commands import pipeline_parser
@@ -122,7 +122,7 @@ def _argument(action: argparse.Action) -> Iterator[str]:
 
 def history() -> str:
     """The columns of the history tables."""
-    return "\n\n".join(_table(table, columns) for table, columns in COLUMNS.items() if table != "approvals")
+    return "\n\n".join(_table(table, columns) for table, columns in COLUMNS.items())
 
 
 def _table(table: str, columns: Mapping[str, str]) -> str:
@@ -135,11 +135,19 @@ def _table(table: str, columns: Mapping[str, str]) -> str:
 def configuration() -> str:
     """The settings of ``[tool.nbsteps]``."""
     notes = dict(re.findall(r"^    (\w+): (.+)$", inspect.getdoc(Config) or "", re.MULTILINE))
-    rows = [f"| `{field.name}` | `{_toml(field.default)}` | {_plain(notes[field.name])} |" for field in fields(Config)]
+    plain = [field for field in fields(Config) if field.name != "notify"]
+    rows = [f"| `{field.name}` | `{_toml(field.default)}` | {_plain(notes[field.name])} |" for field in plain]
+    notes = dict(re.findall(r"^    (\w+): (.+)$", inspect.getdoc(Notify) or "", re.MULTILINE))
+    rows += [
+        f"| `notify.{field.name}` | `{_toml(field.default)}` | {_plain(notes[field.name])} |"
+        for field in fields(Notify)
+    ]
     return "\n".join(["| setting | default | what it says |", "|---|---|---|", *rows])
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
     return f'"{value}"' if isinstance(value, str) else f"{value:_}"
 
 
