@@ -204,7 +204,7 @@ PAGE = """# How other caches do
 The probes of [the conformance suite](what-counts.md), played against caches that people use for the same work. Of
 {total} probes {neutral} can be said without anything that is nbsteps' own: its options, magics, a live kernel; {played}
 of them were played here. Each is played as nbsteps' probes are: version A, A once more, version B, and B on an empty
-store, each in a process of its own.
+store; each in a process of its own, for nbsteps in a shell as good as new.
 
 Made on {date} with Python {python} by
 
@@ -227,8 +227,8 @@ $ python -m benchmarks.wrong_hits --write docs/explanation/scoreboard.md --every
 - Every tool is used as its documentation shows: `joblib.Memory.cache` and redun's `@task` around each step as a
   function, Hamilton's driver `with_cache()`, marimo's `persistent_cache` inside cells, cash-lib's `%cash_on`.
 - Much of this is documented, and no fault in what the tools set out to do: joblib and redun count a function's own
-  source and its arguments, not the helpers, globals and files behind them; Hamilton does not count nested calls; none
-  but nbsteps observes files or environment variables. They ask you to declare them, or to bump a version.
+  source and its arguments, not the helpers, globals and files behind them; Hamilton does not count nested calls; these
+  three observe neither files nor environment variables. They ask you to declare them, or to bump a version.
 - cash-lib, if it is in the table, caches single statements, and a line that notes that the body ran would be cached
   like the others: its false misses cannot be counted this way.
 - The probes were written for nbsteps, and it was mended until it passed. So the table says what the others do not see,
