@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         why,
     )
     from nbsteps.core.errors import NbstepsError, NoRetry, Retry, Skip, StepTimeout
+    from nbsteps.core.mapped import MapOutput
     from nbsteps.core.missing import MISSING
     from nbsteps.engine.meanwhile import progress
 
@@ -53,6 +54,7 @@ _ERRORS = frozenset({"NbstepsError", "NoRetry", "Retry", "Skip", "StepTimeout"})
 
 __all__ = [
     "MISSING",
+    "MapOutput",
     "NbstepsError",
     "NoRetry",
     "Retry",
@@ -93,6 +95,10 @@ def __getattr__(name: str) -> Any:
         from nbsteps.engine.meanwhile import progress  # noqa: PLC0415 - keeps import nbsteps fast
 
         return progress
+    if name == "MapOutput":
+        from nbsteps.core.mapped import MapOutput  # noqa: PLC0415 - keeps import nbsteps fast
+
+        return MapOutput
     if name == "MISSING":
         from nbsteps.core.missing import MISSING  # noqa: PLC0415 - keeps import nbsteps fast
 
