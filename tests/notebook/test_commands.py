@@ -27,6 +27,10 @@ def check(line, **expected):
         ("why a", {"command": "why", "step": "a"}),
         ("history", {"command": "history", "kind": "runs"}),
         ("history events", {"kind": "events"}),
+        ("approve a", {"command": "approve", "step": "a", "values": [], "comment": ""}),
+        ("approve a n=1 'who=x y' -c 'all right'", {"values": ["n=1", "who=x y"], "comment": "all right"}),
+        ("reject a --comment no", {"command": "reject", "step": "a", "comment": "no"}),
+        ("accept a", {"command": "accept", "step": "a"}),
         ("notebook", {"path": None}),
         ("notebook 'my analysis.ipynb'", {"path": "my analysis.ipynb"}),
     ],
@@ -35,7 +39,7 @@ def test_words(line, expected):
     check(line, **expected)
 
 
-@pytest.mark.parametrize("line", ["rnu", "why", "why a b", "history nothing", "run --frob", "run 'a", "status a"])
+@pytest.mark.parametrize("line", ["rnu", "why", "why a b", "history nothing", "run --frob", "run 'a", "status a", "reject a n=1", "accept"])
 def test_words_that_cannot_be_meant(line):
     with pytest.raises(UsageError) as caught:
         parse_pipeline(line)
