@@ -12,7 +12,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from nbsteps.ports import Display
@@ -187,7 +187,8 @@ class _Thread(threading.local):
 
 
 _THREAD = _Thread()
-_HOOKED: list[tuple[object, ...]] = []
+_HOOKED: list[tuple[tuple[object, ...], AbstractContextManager[Recorder]]] = []
+"""What is hooked for threads, and what keeps it so."""
 _HOOKING = threading.Lock()
 
 
@@ -196,10 +197,11 @@ def aside(shell: InteractiveShell) -> Iterator[Recorder]:
     """Record what this thread shows, apart from everything else and without showing it."""
     targets = (sys.stdout, sys.stderr, shell.display_pub)
     with _HOOKING:
-        if targets not in _HOOKED:
+        if not _HOOKED or any(one is not other for one, other in zip(_HOOKED[0][0], targets, strict=True)):
             # For good: hooks that threads share cannot be taken out in any order.
-            recording(shell, live=True).__enter__()
-            _HOOKED[:] = [targets]
+            hooks = recording(shell, live=True)
+            hooks.__enter__()
+            _HOOKED[:] = [(targets, hooks)]
     before, _THREAD.recorder = _THREAD.recorder, Recorder()
     try:
         yield _THREAD.recorder
