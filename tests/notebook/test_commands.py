@@ -39,7 +39,9 @@ def test_words(line, expected):
     check(line, **expected)
 
 
-@pytest.mark.parametrize("line", ["rnu", "why", "why a b", "history nothing", "run --frob", "run 'a", "status a", "reject a n=1", "accept"])
+@pytest.mark.parametrize(
+    "line", ["rnu", "why", "why a b", "history nothing", "run --frob", "run 'a", "status a", "reject a n=1", "accept"]
+)
 def test_words_that_cannot_be_meant(line):
     with pytest.raises(UsageError) as caught:
         parse_pipeline(line)
