@@ -67,6 +67,7 @@ class Runner:
         self._names: tuple[str, ...] = ()
         self._delayed: dict[str, Work] = {}
         self._flying: dict[str, Work] = {}
+        self._remade: tuple[str, ...] = ()
         self.run = run
         self.book = Book(services, run.run_id)
         self._turns = Turns(services, bindings, keeper, self.book, crew or Crew(), self._manner.means)
@@ -107,7 +108,7 @@ class Runner:
         book = self.book
         for name in rules.caught(self._graph, book.states):
             book.steps[name] = replace(book.steps[name], handled=True)
-        state = state or rules.run_state(self._graph, book.states)
+        state = state or self._state()
         now = self._services.clock.now()
         self.run = replace(self.run, state=state, ended_at=now)
         self._services.emit(RunEnded(now, self.run.run_id, state))
@@ -116,6 +117,12 @@ class Runner:
             steps |= {name: self.held(name) for name in self._names if name not in steps}
         order = [name for name in self._graph.steps if name in steps]
         return RunResult(self.run, {name: steps[name] for name in (*order, *(steps.keys() - order))})
+
+    def _state(self) -> RunState:
+        """What follows from the steps; a run that left one without its turn did not succeed."""
+        state = rules.run_state(self._graph, self.book.states)
+        settled = all(map(self.book.over, self._names))
+        return RunState.FAILED if state is RunState.SUCCEEDED and not settled else state
 
     def held(self, name: str) -> StepRun:
         """A step that could not be looked at, because something before it waits for a person."""
@@ -201,7 +208,7 @@ class Runner:
         decided = self._turns.doors.decided
         if only is None:
             return self._agenda.take() or decided()
-        return self._agenda.take_of(only[1]) or decided(only[1]) or self._spare()
+        return self._agenda.take_of((*self._remade, *only[1])) or decided(only[1]) or self._spare()
 
     def _spare(self) -> str | None:
         """A step that can fill a wait: one for which no context cell would be executed before its turn."""
@@ -266,6 +273,7 @@ class Runner:
             failure = replace(describe(error), hint=f"%pipeline run {name}")
             self.book.end(name, StepState.FAILED, str(error.args[0]), failure=failure)
             return
+        self._remade += tuple(lost)
         for step in lost:
             self._services.warn(self.run.run_id, step, f"{error.args[0]}; the step runs again")
             self.book.reopen(step)
