@@ -16,7 +16,7 @@ from nbsteps.display.headless import fact_lines
 from nbsteps.display.live_tree import LiveTree
 from nbsteps.display.rows import Row, count, seconds, text
 from nbsteps.display.wording import duration
-from nbsteps.notebook.kernel import notebook_name
+from nbsteps.notebook.machine import notebook_name
 from nbsteps.notebook.reports import saved_graph
 from nbsteps.notebook.telling import depths
 from nbsteps.notebook.watching import is_terminal, screen
