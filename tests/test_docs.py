@@ -27,7 +27,10 @@ def test_a_reference_is_that_of_the_code(page: Path):
 def test_every_column_and_every_reason_has_a_meaning():
     columns = {table: {"", *columns} for table, columns in reference.COLUMNS.items()}
     assert {table: set(texts) for table, texts in meanings.MEANINGS.items()} == columns
-    assert set(meanings.REASONS) == set(reference.ReasonKind) - {reference.ReasonKind.BLOCKED, reference.ReasonKind.SKIPPED}
+    assert set(meanings.REASONS) == set(reference.ReasonKind) - {
+        reference.ReasonKind.BLOCKED,
+        reference.ReasonKind.SKIPPED,
+    }
 
 
 @pytest.mark.parametrize(
