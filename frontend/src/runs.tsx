@@ -58,7 +58,6 @@ export function Runs({ store, show }: { store: Store; show: (run: RunRow) => voi
         <Button disabled={chosen.length !== 2} aria-pressed={comparing && chosen.length === 2} onClick={() => compare(!comparing)}>Compare</Button>
         <Button disabled={chosen.length !== 1} onClick={() => show(pair[0]!)}>Timeline</Button>
       </div>
-      {comparing && pair.length === 2 && <Comparison runs={pair as [RunRow, RunRow]} store={store} />}
       <div class="scroll" tabIndex={0} role="group" aria-label="Runs">
         <table class="t runs">
           <thead>
@@ -102,6 +101,7 @@ export function Runs({ store, show }: { store: Store; show: (run: RunRow) => voi
         <span class="grow" />
         {sorted.length > limit && <Button ghost onClick={() => setLimit(limit + PAGE)}>Show {PAGE} more</Button>}
       </div>
+      {comparing && pair.length === 2 && <Comparison runs={pair as [RunRow, RunRow]} store={store} />}
     </>
   );
 }

@@ -189,9 +189,7 @@ def test_a_failure_is_shown_with_its_line_and_what_was_printed(show):
 def test_runs_timeline_and_trends_show_the_history(show):
     page = show("lab", RAW, ROWS)
     for _ in range(3):
-        press(page, "Run")
-        page.wait_for_function("() => document.querySelector('.nbs .tb button').disabled")
-        page.wait_for_function("() => !document.querySelector('.nbs .tb button').disabled")
+        execute(page, "%pipeline run")
     tab(page, "Runs")
     rows = page.locator(".nbs .runs tbody tr")
     rows.nth(2).wait_for()

@@ -126,6 +126,7 @@ class Toolbar:
 
     def heard(self, message: Mapping[str, Any]) -> None:
         """Sort what a page asks for. Comes on a subshell where there are any: nothing here may take long."""
+        keep_figures(self._kernel.shell)
         match message.get("do"):
             case "cancel":
                 asked = self._session is not None and self._session.cancel()
