@@ -93,8 +93,8 @@ def test_status_graph_and_the_bare_word_show_every_step(fresh):
 
 def test_dry_run_is_a_plan_with_the_runs_words(fresh):
     text = fresh("run total --dry-run --force").text
-    assert "3 of 3 steps would run" in text
-    assert text.count("forced") == 3
+    assert "1 of 3 steps would run" in text
+    assert text.count("forced") == 1
     assert "parameter n changed" in fresh("run --dry-run --param n=4").text
     assert "4 would be restored" in fresh("run --dry-run --param n=3").text
 
@@ -103,7 +103,7 @@ def test_dry_run_is_a_plan_with_the_runs_words(fresh):
     ("line", "executes"),
     [
         ("run --force", "load doubled total other"),
-        ("run doubled --force", "load doubled"),
+        ("run doubled --force", "doubled"),
         ("run --force doubled", "doubled"),
         ("run other --force load", "load"),
         ("run --param n=4", "load doubled total other"),

@@ -1,0 +1,184 @@
+"""Retries, timeouts, branches, gates and cancelling in real kernels and processes, with real signals and real time."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.building import step
+
+ENDLESS = "import time\nwhile time:\n    try:\n        time.sleep(300)\n    except Exception:\n        pass"
+MEMBERS = (
+    step("small --branch size --when 'total < 10' --out answer", "answer = 'small'"),
+    step("big --branch size --when else --out answer", "answer = 'big'"),
+)
+FLOW = (
+    step("total", "total = 50"),
+    *MEMBERS,
+    "print('the answer is', answer)",
+    step("report", "text = f'it is {answer}'", "print(text)"),
+    step("idle --out rows", "from nbsteps import Skip", "rows = 0", "if not rows:\n    raise Skip('no new rows')"),
+    "print('rows', rows)",
+    step("count", "counted = rows + 1"),
+    step("load", "loaded = {}", "loaded['shop']"),
+    step("save --catch load", "saved = type(error).__name__", "print(saved)"),
+)
+ENDS = {
+    "total": "succeeded",
+    "small": "skipped",
+    "big": "succeeded",
+    "report": "succeeded",
+    "idle": "skipped",
+    "count": "skipped",
+    "load": "failed",
+    "save": "succeeded",
+}
+
+
+def ends(report):
+    return {row["step"]: row["state"] for row in report["steps"]}
+
+
+def test_a_headless_run_honours_branches_skips_and_catches(nb):
+    nb.write(*FLOW)
+    done = nb.cli("run", nb.path.name, "--json")
+    report = json.loads(done.out)
+    assert ends(report) == ENDS
+    assert (report["state"], done.code) == ("succeeded", 0)
+    assert nb.executed() == ["total", "big", "report", "idle", "load", "save"]
+    (load,) = (row for row in report["steps"] if row["step"] == "load")
+    assert load["error"] == {"type": "KeyError", "message": "'shop'"}
+    shown = nb.output_of(report)
+    assert shown["c4"].text == "the answer is big\n"
+    assert shown["c2"].error == ""
+    assert shown["c2"].state["reason"] == "condition is false: total < 10"
+    assert shown["c7"].text == "skipped: reads rows, and step idle was skipped\n"
+    assert shown["c9"].error == "KeyError: 'shop'"
+    assert "KeyError" in shown["c10"].text
+    again = nb.run()
+    assert nb.executed() == ["idle", "load"]
+    assert ends(again) == {**ENDS, **dict.fromkeys(("total", "big", "report", "save"), "cached")}
+
+
+def test_a_live_run_and_a_headless_one_agree(nb):
+    nb.write(*FLOW)
+    kernel = nb.live()
+    kernel.run("%load_ext nbsteps")
+    shown = kernel.run("%pipeline run")
+    assert shown.error == ""
+    assert nb.executed() == ["total", "big", "report", "idle", "load", "save"]
+    assert kernel.run("print(answer, saved, 'rows' in globals())").text == "big KeyError False\n"
+    kernel.run("%pipeline run")
+    assert nb.executed() == ["idle", "load"]
+    assert ends(nb.run())["report"] == "cached"
+    assert nb.executed() == ["idle", "load"]
+
+
+def test_step_cells_one_by_one_agree_too(nb):
+    nb.write(*FLOW)
+    shown = nb.run_live()
+    assert nb.executed() == ["total", "big", "report", "idle", "load", "save"]
+    states = {found.state["step"]: found.state["state"] for found in shown.values() if found.state}
+    assert states == ENDS
+    assert {cell for cell, found in shown.items() if found.error} == {"c7", "c9"}
+    assert "NameError" in shown["c7"].error
+
+
+GATED = (
+    step("load", "loaded = 3"),
+    step("pay --approve 'pay {loaded}?' --ask amount:int=1", "paid = loaded * amount"),
+    "print('paid', paid)",
+    step("note", "noted = paid + 1"),
+    step("other", "other = 1"),
+)
+
+
+def test_a_headless_run_that_waits_for_a_person_says_so_and_goes_on_later(nb):
+    nb.write(*GATED)
+    done = nb.cli("run", nb.path.name, "--json")
+    report = json.loads(done.out)
+    assert (done.code, report["state"]) == (3, "waiting")
+    assert ends(report) == {"load": "succeeded", "pay": "waiting", "note": "pending", "other": "succeeded"}
+    shown = nb.output_of(report)
+    assert {cell: found.error for cell, found in shown.items() if found.error} == {}
+    assert "pay 3?" in shown["c2"].text
+    assert shown["c3"].text == "skipped: reads paid, and step pay waits for approval\n"
+    assert shown["c4"].state["reason"] == "step pay waits for approval"
+    nb.executed()
+    assert nb.cli("approve", nb.path.name, "pay", "amount=7").code == 0
+    report = nb.run()
+    assert (report["state"], report["exit_code"]) == ("succeeded", 0)
+    assert nb.executed() == ["pay", "note"]
+    assert nb.output_of(report)["c3"].text == "paid 21\n"
+
+
+def test_plain_papermill_skips_and_waits_as_far_as_it_can(nb):
+    nb.write(*FLOW[:3], *FLOW[4:6], GATED[1].replace("loaded", "total"))
+    done = nb.papermill()
+    assert done.code == 0, done.err
+    shown = nb.output()
+    states = {found.state["step"]: found.state["state"] for found in shown.values() if found.state}
+    assert states == {
+        "total": "succeeded",
+        "small": "skipped",
+        "big": "succeeded",
+        "report": "succeeded",
+        "idle": "skipped",
+        "pay": "waiting",
+    }
+    assert nb.history("runs")[0]["state"] == "waiting"
+
+
+def test_a_timeout_stops_a_body_in_a_headless_run_and_nothing_else(nb):
+    nb.write(
+        step("slow --timeout 0.3s --retries 1 --retry-delay 10ms", ENDLESS, "slow = 1"),
+        step("after", "after = slow"),
+        step("other", "other = 1"),
+    )
+    report = nb.run()
+    assert ends(report) == {"slow": "failed", "after": "upstream_failed", "other": "succeeded"}
+    slow = report["steps"][0]
+    assert (slow["reason"], slow["attempts"]) == ("retries_exhausted", 2)
+    assert slow["error"]["type"] == "nbsteps.core.errors.StepTimeout"
+    rows = [row for row in nb.history("attempts") if row["step"] == "slow"]
+    assert [(row["attempt"], row["state"]) for row in rows] == [(2, "failed"), (1, "failed")]
+    assert all("time.sleep(300)" in row["traceback"] for row in rows)
+
+
+@pytest.mark.parametrize("body", [ENDLESS, "import asyncio\nawait asyncio.sleep(300)"], ids=["blocks", "awaits"])
+def test_a_run_is_cancelled_from_another_thread(nb, body):
+    """Whoever asks waits until the body has begun; what it asks takes effect wherever the body stands."""
+    nb.write(step("early", "early = 1"), step("slow", body, "slow = early"), step("late", "late = slow"))
+    kernel = nb.live()
+    kernel.run("%load_ext nbsteps")
+    watch = (
+        "from nbsteps.notebook.connection import current\n"
+        f"def watch():\n    while 'slow' not in open({str(nb.trace)!r}).read():\n        pass\n"
+        "    current()._session.cancel()"
+    )
+    kernel.run(watch)
+    kernel.run("import threading; asking = threading.Thread(target=watch); asking.start()")
+    shown = kernel.run("%pipeline run")
+    assert shown.error.startswith("KeyboardInterrupt")
+    assert kernel.run("print(early, asking.is_alive())").text == "1 False\n"
+    assert nb.history("runs")[0]["state"] == "cancelled"
+    nb.edit(body, "pass")
+    nb.executed()
+    assert kernel.run("%pipeline run").error == ""
+    assert nb.executed() == ["slow", "late"]
+
+
+def test_an_interrupt_while_a_step_waits_for_its_retry_leaves_the_kernel_usable(nb):
+    nb.write(
+        step("flaky --retries 3 --retry-delay 1h", "raise ValueError('not yet')"),
+        step("other", "other = 1"),
+    )
+    kernel = nb.live()
+    kernel.run("%load_ext nbsteps")
+    request = kernel.send("%pipeline run")
+    nb.wait_for("flaky", "other")
+    kernel.interrupt()
+    assert kernel.receive(request).error.startswith("KeyboardInterrupt")
+    assert kernel.run("print(other)").text == "1\n"
+    assert [row["state"] for row in nb.history("steps") if row["step"] == "flaky"] == ["cancelled"]
