@@ -258,7 +258,7 @@ class FakeEvaluator:
         return self._execute(cell.source)
 
     def _execute(self, source: str) -> Outcome:
-        printed = io.StringIO()
+        printed, started = io.StringIO(), self.clock.time
         error: BaseException | None = None
         with redirect_stdout(printed):
             self.names["__builtins__"] = {**vars(builtins), **self.offered}
@@ -269,7 +269,8 @@ class FakeEvaluator:
             self.names["__builtins__"] = vars(builtins)
         text = printed.getvalue()
         shown: tuple[Display, ...] = ({"output_type": "stream", "name": "stdout", "text": text},) if text else ()
-        return Outcome(shown, error, traceback="" if error is None else repr(error))
+        traceback = "" if error is None else repr(error)
+        return Outcome(shown, error, traceback=traceback, duration=self.clock.time - started)
 
     def replay(self, displays: tuple[Display, ...], note: str) -> None:
         """Remember what would be shown."""

@@ -14,7 +14,7 @@ from nbsteps.core.model import Attempt, Cell, Result, Run, Step, StepOptions
 from nbsteps.engine import alarm as alarm_module
 from nbsteps.engine import meanwhile
 from nbsteps.engine.alarm import Alarm
-from nbsteps.engine.meanwhile import Meanwhile, progress
+from nbsteps.engine.meanwhile import Slowness, progress, told
 from nbsteps.engine.services import Host, Services
 from nbsteps.testing import FakeClock, FakeEvaluator, MemoryStore, RecordingListener
 
@@ -43,16 +43,16 @@ def test_outside_a_step_nothing_happens() -> None:
 
 def test_progress_is_told_ten_times_a_second_and_its_end_always() -> None:
     services, step, heard = make()
-    with Meanwhile(services).around(step, "r1"):
+    with told(services, step.name, "r1"):
         for number in range(1, 101):
             progress(number, 100, "rows")
             services.clock.sleep(0.01)
-    told = [done for done, _, _ in said(heard)]
-    assert told[0] == 1.0
-    assert told[-1] == 100.0
-    assert 9 <= len(told) <= 12
+    shown = [done for done, _, _ in said(heard)]
+    assert shown[0] == 1.0
+    assert shown[-1] == 100.0
+    assert 9 <= len(shown) <= 12
     progress(1, 2)
-    assert len(said(heard)) == len(told)
+    assert len(said(heard)) == len(shown)
     (first, *_) = heard.events
     assert isinstance(first, Progressed)
     assert (first.run_id, first.step, first.text) == ("r1", "a", "rows")
@@ -60,14 +60,14 @@ def test_progress_is_told_ten_times_a_second_and_its_end_always() -> None:
 
 def test_progress_without_a_total_is_told_too() -> None:
     services, step, heard = make()
-    with Meanwhile(services).around(step, "r1"):
+    with told(services, step.name, "r1"):
         progress(7)
     assert said(heard) == [(7.0, 0.0, "")]
 
 
 def test_a_thread_that_takes_the_context_along_is_heard() -> None:
     services, step, heard = make()
-    with Meanwhile(services).around(step, "r1"):
+    with told(services, step.name, "r1"):
         thread = threading.Thread(target=contextvars.copy_context().run, args=(partial(progress, 1, 2),))
         thread.start()
         thread.join()
@@ -79,6 +79,7 @@ def test_a_thread_that_takes_the_context_along_is_heard() -> None:
     [
         (2.0, (1.0, 2.0, 30.0), 4.5, [(4.5, 2.0)]),
         (2.0, (1.0, 2.0, 30.0), 4.0, []),
+        (2.0, (0.001, 0.002, 0.003), 0.9, []),
         (2.0, (1.0, 2.0), 100.0, []),
         (None, (1.0, 1.0, 1.0), 100.0, []),
     ],
@@ -87,20 +88,25 @@ def test_a_step_that_takes_too_long_says_so_at_its_end(
     slow: float | None, durations: tuple[float, ...], took: float, expected: list[tuple[float, float]]
 ) -> None:
     services, step, heard = make(slow, *durations)
-    run = Meanwhile(services)
-    for _attempt in range(2):
-        with run.around(step, "r1"):
-            services.clock.sleep(took)
+    slowness = Slowness(services)
+    slowness.begin(step, "r1")
+    services.clock.sleep(took)
+    slowness.end("a")
+    slowness.end("a")
     slows = [(event.seconds, event.median) for event in heard.events if isinstance(event, StepSlow)]
     assert slows == expected
 
 
 def test_it_says_so_while_it_still_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meanwhile, "_LEAST", 0.001)
     services, step, heard = make(2.0, 0.001, 0.001, 0.001)
-    told = threading.Event()
-    monkeypatch.setattr(heard, "emit", lambda event: (heard.events.append(event), told.set()))
-    with Meanwhile(services).around(step, "r1"):
-        assert told.wait(PATIENCE)
+    told_so = threading.Event()
+    monkeypatch.setattr(heard, "emit", lambda event: (heard.events.append(event), told_so.set()))
+    slowness = Slowness(services)
+    slowness.begin(step, "r1")
+    assert told_so.wait(PATIENCE)
+    services.clock.sleep(60.0)
+    slowness.end("a")
     assert [type(event) for event in heard.events] == [StepSlow]
 
 
@@ -131,7 +137,9 @@ def test_calls_come_in_the_order_of_their_times_and_not_when_dropped(monkeypatch
 
 def test_a_stopped_watch_says_nothing_later() -> None:
     services, step, heard = make(2.0, 1.0, 1.0, 1.0)
-    with Meanwhile(services).around(step, "r1"):
-        assert meanwhile._alarm._calls
+    slowness = Slowness(services)
+    slowness.begin(step, "r1")
+    assert meanwhile._alarm._calls
+    slowness.end("a")
     assert not meanwhile._alarm._calls
     assert heard.events == []

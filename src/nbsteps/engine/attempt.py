@@ -23,7 +23,7 @@ from nbsteps.core.states import AttemptState
 from nbsteps.engine.bindings import NO_VALUE, Bindings, digest_or_unique, is_volatile, unique_digest
 from nbsteps.engine.executed import Executed, Trial
 from nbsteps.engine.judge import Identity
-from nbsteps.engine.meanwhile import Meanwhile
+from nbsteps.engine.meanwhile import told
 from nbsteps.engine.services import Services
 from nbsteps.identity import content
 from nbsteps.identity.environment import observe_env
@@ -37,7 +37,6 @@ class Attempts:
     def __init__(self, services: Services, bindings: Bindings) -> None:
         self._services = services
         self._bindings = bindings
-        self._meanwhile = Meanwhile(services)
 
     def execute(self, step: Step, identity: Identity, trial: Trial) -> Executed:
         """Run the body once and commit what it made. The attempt is durable before the body starts.
@@ -79,7 +78,7 @@ class Attempts:
     def _run(self, step: Step, trial: Trial) -> Outcome:
         services = self._services
         try:
-            with services.cancel.body(), self._meanwhile.around(step, trial.run_id):
+            with services.cancel.body(), told(services, step.name, trial.run_id):
                 outcome = services.evaluator.run_body(step, live=not trial.quiet, timeout=trial.limit.seconds)
         except KeyboardInterrupt as interrupt:
             return Outcome(error=interrupt)

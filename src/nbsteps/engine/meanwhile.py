@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
@@ -16,6 +17,8 @@ from nbsteps.engine.services import Services
 
 _PAUSE = 0.1
 _FEWEST = 3
+_LEAST = 1.0
+"""Seconds below which no step is slow, however quick it usually is."""
 
 Tell = Callable[[float, float, str], None]
 
@@ -64,43 +67,58 @@ class _Throttle:
 _alarm = Alarm()
 
 
-class Meanwhile:
-    """Surrounds the bodies of one run."""
+@contextmanager
+def told(services: Services, step: str, run_id: str) -> Iterator[None]:
+    """While a step's body runs: take what it says about its progress."""
+
+    def tell(done: float, total: float, text: str) -> None:
+        services.emit(Progressed(services.clock.now(), run_id, step, done, total, text))
+
+    with telling(tell, services.clock.monotonic):
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """A step that is watched: since when, by the clock's ``monotonic``, and what is usual and allowed, seconds."""
+
+    run_id: str
+    started: float
+    usual: float
+    limit: float
+    alarm: int
+
+
+class Slowness:
+    """Watches the time of a run's steps with ``--slow``, their attempts and the waits between them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._told: set[tuple[str, str]] = set()
+        self._watches: dict[str, _Watch] = {}
         self._lock = threading.Lock()
 
-    @contextmanager
-    def around(self, step: Step, run_id: str) -> Iterator[None]:
-        """While a step's body runs: take its progress, and watch its time."""
-        clock = self._services.clock
-        with telling(partial(self._progressed, step.name, run_id), clock.monotonic), self.watched(step, run_id):
-            yield
-
-    def _progressed(self, step: str, run_id: str, done: float, total: float, text: str) -> None:
-        self._services.emit(Progressed(self._services.clock.now(), run_id, step, done, total, text))
-
-    @contextmanager
-    def watched(self, step: Step, run_id: str) -> Iterator[None]:
-        """Say once in a run that a step with ``--slow`` takes longer than it may, while it does or at its end."""
+    def begin(self, step: Step, run_id: str) -> None:
+        """A step's first attempt begins: if it takes longer than it may, that is said at once."""
         usual = self._usual(step)
         if usual is None or step.options.slow is None:
-            yield
             return
-        limit = step.options.slow * usual
-        clock = self._services.clock
-        started = clock.monotonic()
-        late = partial(self._slow, step.name, run_id, usual)
-        number = _alarm.set(limit, lambda: late(limit))
-        try:
-            yield
-        finally:
-            _alarm.drop(number)
-            took = clock.monotonic() - started
-            if took > limit:
-                late(took)
+        limit = max(step.options.slow * usual, _LEAST)
+        with self._lock:
+            alarm = _alarm.set(limit, partial(self._ring, step.name, limit))
+            self._watches[step.name] = _Watch(run_id, self._services.clock.monotonic(), usual, limit, alarm)
+
+    def end(self, name: str) -> None:
+        """A step ended: if it took too long, that is said now, unless it has been."""
+        with self._lock:
+            watch = self._watches.get(name)
+        if watch is None:
+            return
+        _alarm.drop(watch.alarm)
+        took = self._services.clock.monotonic() - watch.started
+        if took > watch.limit:
+            self._ring(name, took)
+        with self._lock:
+            self._watches.pop(name, None)
 
     def _usual(self, step: Step) -> float | None:
         """Median of its earlier successes; None where there are too few to tell."""
@@ -109,9 +127,8 @@ class Meanwhile:
         known = self._services.store.durations(self._services.notebook, step.name)
         return median(known) if len(known) >= _FEWEST else None
 
-    def _slow(self, step: str, run_id: str, usual: float, seconds: float) -> None:
+    def _ring(self, name: str, seconds: float) -> None:
         with self._lock:
-            if (run_id, step) in self._told:
-                return
-            self._told.add((run_id, step))
-        self._services.emit(StepSlow(self._services.clock.now(), run_id, step, seconds, usual))
+            watch = self._watches.pop(name, None)
+        if watch is not None:
+            self._services.emit(StepSlow(self._services.clock.now(), watch.run_id, name, seconds, watch.usual))

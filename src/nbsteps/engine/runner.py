@@ -89,6 +89,7 @@ class Runner:
 
     def _ended(self, name: str, state: StepState) -> None:
         self._agenda.ended(name, good=state in GOOD)
+        self._turns.slowness.end(name)
 
     def start(self, names: Iterable[str]) -> None:
         """Announce the run over these steps."""

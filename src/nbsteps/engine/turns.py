@@ -21,6 +21,7 @@ from nbsteps.engine.contexts import ContextError, ContextKeeper
 from nbsteps.engine.doors import Doors
 from nbsteps.engine.executed import Crew, Executed, Flying, Means, Trial
 from nbsteps.engine.judge import Identity, Judge
+from nbsteps.engine.meanwhile import Slowness
 from nbsteps.engine.retrying import asked_delay, retryable, why_failed
 from nbsteps.engine.services import Services
 from nbsteps.identity import content
@@ -89,6 +90,7 @@ class Turns:
         self._crew = crew
         self._means = means
         self._attempts = Attempts(services, bindings)
+        self.slowness = Slowness(services)
         self.doors = Doors(services, bindings, book, crew.gate)
         self._graph: Graph
         self._judge: Judge
@@ -184,6 +186,7 @@ class Turns:
             work.started_at, work.began = clock.now(), clock.monotonic()
             self._services.emit(StepStarted(work.started_at, book.run_id, step.name, work.identity.key, work.reasons))
             book.move(step.name, StepState.QUEUED)
+            self.slowness.begin(step, book.run_id)
         work.number += 1
         work.limit = retry.limit(step.options, clock.monotonic() - work.began)
         trial = Trial(
