@@ -315,10 +315,11 @@
         this.badge = message.badge;
         this.forecast = message.forecast;
         this.notice = "";
+        if (this.cancelled && this.running) this.comm?.send({ do: "cancel" });
       } else if (message.kind === "problem") {
         this.notice = message.text;
-      } else if (message.kind === "cancelling") {
-        window.clearTimeout(this.impatience);
+      } else if (message.kind === "cancelling" && message.running) {
+        this.obeyed();
       }
       this.later(() => this.draw(), "drawing");
     }
@@ -340,6 +341,7 @@
           }
           await this.connect();
         }
+        if (this.cancelled) return;
         const future = kernel.requestExecute({ code: RUN, store_history: false, stop_on_error: false });
         const sink = new Sink(this);
         future.onIOPub = (message) => sink.take(message);
@@ -349,6 +351,7 @@
         this.notice = "The kernel ended before the run did";
       } finally {
         this.asked = false;
+        this.obeyed();
         this.draw();
         if (!this.comm) this.connect();
       }
@@ -370,11 +373,25 @@
     }
 
     cancel() {
-      const kernel = this.panel.sessionContext.session?.kernel;
-      if (!kernel || !(this.running || this.asked)) return;
-      window.clearTimeout(this.impatience);
-      this.impatience = window.setTimeout(() => kernel.interrupt(), PATIENCE);
+      if (!this.panel.sessionContext.session?.kernel || !(this.running || this.asked)) return;
+      this.cancelled = true;
       this.comm?.send({ do: "cancel" });
+      this.insist(PATIENCE);
+    }
+
+    // Interrupt a kernel that does not answer, again if it was too early: nothing may be lost between click and body.
+    insist(milliseconds) {
+      window.clearTimeout(this.impatience);
+      this.impatience = window.setTimeout(() => {
+        if (!this.running && !this.asked) return;
+        this.panel.sessionContext.session?.kernel?.interrupt();
+        this.insist(3 * PATIENCE);
+      }, milliseconds);
+    }
+
+    obeyed() {
+      window.clearTimeout(this.impatience);
+      this.cancelled = false;
     }
 
     async show() {

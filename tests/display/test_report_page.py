@@ -133,7 +133,7 @@ def test_decisions_of_people_are_listed_with_their_values():
     }
     check(
         RunStory(RUN, STEPS, ATTEMPTS, events, (asked,)),
-        *("Waited for approval 20s approved by dana", "clean Publish? approved dana fine limit=0.5"),
+        *("Waited for approval 20s approved by dana", "clean Publish? Approved dana fine limit=0.5"),
     )
 
 

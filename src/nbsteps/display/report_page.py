@@ -13,7 +13,7 @@ from html import escape
 from typing import Final
 
 from nbsteps.core.graph import Graph
-from nbsteps.core.states import StepState
+from nbsteps.core.states import ApprovalState, StepState
 from nbsteps.display import gantt
 from nbsteps.display.palette import NAMED, family
 from nbsteps.display.rows import Row, count, seconds, text
@@ -270,10 +270,31 @@ def _approvals(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         values = row.get("values")
         given = ", ".join(f"{name}={value}" for name, value in values.items()) if isinstance(values, Mapping) else ""
-        cells = (text(row, name) for name in ("message", "state", "decided_by", "comment"))
-        shown = "".join(f"<td>{clean(cell)}</td>" for cell in cells) + f"<td><code>{clean(given)}</code></td>"
+        plain_cells = (clean(text(row, name)) for name in ("decided_by", "comment"))
+        cells = (
+            clean(text(row, "message")),
+            _decision(text(row, "state")),
+            *plain_cells,
+            f"<code>{clean(given)}</code>",
+        )
+        shown = "".join(f"<td>{cell}</td>" for cell in cells)
         yield f'<tr><th scope="row"><code>{clean(text(row, "step"))}</code></th>{shown}</tr>'
     yield "</tbody></table></div>"
+
+
+_DECISIONS: Final[Mapping[str, tuple[str, str]]] = {
+    ApprovalState.PENDING: (StepState.WAITING, WORDS[StepState.WAITING]),
+    ApprovalState.APPROVED: (StepState.SUCCEEDED, "Approved"),
+    ApprovalState.REJECTED: (StepState.FAILED, "Rejected"),
+    ApprovalState.EXPIRED: (StepState.CANCELLED, "Expired"),
+    ApprovalState.VOID: (StepState.SKIPPED, "Void: code or inputs changed"),
+}
+"""State of a request to the mark that it is drawn with, and its words."""
+
+
+def _decision(state: str) -> str:
+    drawn_as, words = _DECISIONS.get(state, (StepState.PENDING, state))
+    return drawn(drawn_as) + clean(words)
 
 
 def _parameters(run: Row) -> Iterator[str]:
