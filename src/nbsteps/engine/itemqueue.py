@@ -11,7 +11,7 @@ from nbsteps.engine.items import Item
 
 _BATCH_SECONDS: Final = 0.25
 _LARGEST: Final = 1024
-_GROWTH: Final = 4
+_GROWTH: Final = 8
 
 
 class ItemQueue:
