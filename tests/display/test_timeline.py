@@ -126,6 +126,14 @@ def test_waiting_for_a_person_is_a_bar_of_its_own_and_goes_on_until_somebody_dec
     )
 
 
+def test_a_decision_after_the_run_does_not_make_it_longer():
+    events = [
+        {"event": name, "step": "a", "at": iso(at)} for name, at in (("StepWaiting", 1), ("ApprovalDecided", 999))
+    ]
+    made = check({"a": [("approval", 1, 100, 0)]}, steps=[step("a", None, None, "waiting")], events=events)
+    assert (made.total, made.approval_seconds) == (100.0, 99.0)
+
+
 @pytest.mark.parametrize(("state", "now", "total"), [("running", 30.0, 30.0), ("crashed", 30.0, 12.0)])
 def test_what_has_not_ended_goes_on_until_now_and_a_crash_ends_with_what_is_known(state, now, total):
     made = timeline(

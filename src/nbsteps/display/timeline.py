@@ -223,7 +223,10 @@ def _last_moment(run: Row, rows: Iterable[Row], origin: float, now: float | None
 
 
 def _approvals(events: Iterable[Row], origin: float) -> dict[str, list[tuple[float, float | None]]]:
-    """Step to the stretches in which it waited for a person; the end is None where nobody decided yet."""
+    """Step to the stretches in which it waited for a person; the end is None where nobody decided yet.
+
+    A run that only waits ends: what is decided later is told of it, too.
+    """
     found: dict[str, list[tuple[float, float | None]]] = {}
     for row in sorted(events, key=lambda row: seconds(row.get("at")) or 0.0):
         at = (seconds(row.get("at")) or 0.0) - origin
