@@ -243,9 +243,8 @@ def _work(
     row: Row, attempts: Sequence[Row], waits: Iterable[tuple[float, float | None]], origin: float, last: float
 ) -> tuple[Bar, ...]:
     """What a step did and what it waited for by itself, in order."""
-    bars = [
-        Bar(BarKind.APPROVAL, start, last if end is None else end, 0, "waiting for approval") for start, end in waits
-    ]
+    said = BAR_WORDS[BarKind.APPROVAL].lower()
+    bars = [Bar(BarKind.APPROVAL, start, last if end is None else min(end, last), 0, said) for start, end in waits]
     free: list[float] = []
     for item in dict.fromkeys(text(attempt, "item") for attempt in attempts):
         own = [attempt for attempt in attempts if text(attempt, "item") == item]
