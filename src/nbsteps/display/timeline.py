@@ -246,8 +246,7 @@ def _work(
     said = BAR_WORDS[BarKind.APPROVAL].lower()
     bars = [Bar(BarKind.APPROVAL, start, last if end is None else min(end, last), 0, said) for start, end in waits]
     free: list[float] = []
-    for item in dict.fromkeys(text(attempt, "item") for attempt in attempts):
-        own = [attempt for attempt in attempts if text(attempt, "item") == item]
+    for own in _grouped(attempts, "item").values():
         bars += _item_bars(own, free, origin, last)
     if not bars and text(row, "state") == StepState.CACHED:
         at = (seconds(row.get("ended_at")) or origin) - origin
