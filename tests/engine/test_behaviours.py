@@ -263,3 +263,29 @@ def test_a_lone_cell_that_gives_up_has_the_users_error():
     done = session.run_cell("work")
     assert (str(done.step.state), done.step.reason) == ("failed", "retries_exhausted")
     assert isinstance(done.error, ValueError)
+
+
+def test_an_interrupt_while_a_value_is_stored_cancels_the_step(monkeypatch):
+    session = begin("%%step a\na = 1", "%%step b\nb = a")
+    store = session.services.store
+    put = store.put
+
+    def interrupted(value, digest):
+        monkeypatch.setattr(store, "put", put)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "put", interrupted)
+    played = again(session)
+    assert played.result.state is RunState.CANCELLED
+    assert [event.attempt.state for event in played.ended] == [AttemptState.CANCELLED]
+    assert again(session).said() == {"a": "succeeded", "b": "succeeded"}
+
+
+def test_what_could_not_be_stored_is_named_the_next_time_too():
+    store = MemoryStore()
+    store.refuse = lambda value: value == 1
+    cells = ("%%step a\na = 1", "%%step b\nb = 2")
+    play(*cells, store=store)
+    session = begin(*cells, store=store)
+    assert session.why("a").text.startswith("uncacheable: output a: it could not be stored")
+    assert again(session).executed == ["a"]

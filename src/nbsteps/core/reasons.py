@@ -92,6 +92,12 @@ _INLINE: Final = MappingProxyType(
 )
 
 
+def mend(uncacheable: str) -> str:
+    """What to do about a name that keeps a step from being cached, given as ``conn: why``; ``""`` where unknown."""
+    name = uncacheable.partition(":")[0]
+    return f"--ignore {name}, or make {name} the output of a step" if name.isidentifier() else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One reason of a decision.

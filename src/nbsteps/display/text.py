@@ -11,7 +11,7 @@ from nbsteps.core.errors import Problem
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Result, RunResult, StepRun
 from nbsteps.core.plan import Plan
-from nbsteps.core.reasons import Reason, ReasonKind
+from nbsteps.core.reasons import Reason, ReasonKind, mend
 from nbsteps.core.states import StepState
 from nbsteps.display.asking import request_lines
 from nbsteps.display.diff import unified
@@ -173,6 +173,8 @@ def _detail(reason: Reason) -> str:
     if reason.kind in _SOURCE:
         changed = unified(reason.before, reason.after)
         return f"{plain(str(reason))}\n{indent(changed)}" if changed else ""
+    if reason.kind is ReasonKind.UNCACHEABLE:
+        return mend(reason.name)
     if reason.inline or reason.before == reason.after:
         return ""
     before, after = plain(reason.before) or "none", plain(reason.after) or "none"

@@ -59,6 +59,14 @@ class Attempts:
             delay=trial.delay,
         )
         services.emit(AttemptStarted(attempt.started_at, attempt))
+        try:
+            return self._attempt(step, identity, trial, attempt)
+        except KeyboardInterrupt as interrupt:
+            # Not in the body: while what it made was compared and stored.
+            return self.failed(attempt, interrupt, Outcome(error=interrupt))
+
+    def _attempt(self, step: Step, identity: Identity, trial: Trial, attempt: Attempt) -> Executed:
+        services = self._services
         with (
             observe_reads(services.private) as seen,
             observe_env() as asked,

@@ -223,7 +223,7 @@ class Judge:
 def _unstored(step: Step, result: Result) -> tuple[str, ...]:
     """What the last result lacks, although its body must have assigned it: it could not be stored."""
     names = [name for name in step.outputs if name not in result.outputs and name not in step.optional]
-    return tuple(f"{name}: its value could not be stored" for name in names)
+    return tuple(f"output {name}: it could not be stored; assign what can be, such as a list of it" for name in names)
 
 
 def _shown(value: Bound) -> str:

@@ -12,6 +12,7 @@ from nbsteps.core.errors import StepTimeout
 from nbsteps.core.events import StepRestored, StepRetrying, StepStarted
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Part, PartKind, Result, Step, StepRun
+from nbsteps.core.reasons import mend
 from nbsteps.core.states import StepState
 from nbsteps.core.terms import ERROR
 from nbsteps.engine.attempt import Attempts, describe
@@ -130,7 +131,8 @@ class Turns:
             given |= opened
             identity = self._identify(step, inputs, given)
         for text in self._judge.warnings(step):
-            self._services.warn(self._book.run_id, name, text, mend(text))
+            kind, _, why = text.partition("uncacheable: ")
+            self._services.warn(self._book.run_id, name, text, "" if kind else mend(why))
         return self._settle(Work(step, identity, wish, given))
 
     def _identify(self, step: Step, inputs: Mapping[str, Bound], given: Mapping[str, object]) -> Identity:
@@ -333,10 +335,3 @@ def given_parts(given: Mapping[str, object]) -> Iterator[Part]:
         error = isinstance(value, BaseException)
         text = repr((type(value).__qualname__, str(value))) if error else value
         yield Part(PartKind.VALUE, name, digest_or_unique(text), content.summary(text), "error" if error else "form")
-
-
-def mend(text: str) -> str:
-    """What to do about a doubt that the judge has of a step's code."""
-    kind, _, rest = text.partition("uncacheable: ")
-    name = rest.partition(":")[0]
-    return "" if kind or not name.isidentifier() else f"--ignore {name}, or make {name} the output of a step"
