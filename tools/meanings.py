@@ -133,6 +133,8 @@ REASONS = {
     ReasonKind.HELPER: "a function or class that it uses is another program",
     ReasonKind.INPUT: "what another step made has other content",
     ReasonKind.PARAMETER: "a value from the `parameters` cell differs",
+    ReasonKind.FORM: "whoever approved it gave another value for the field",
+    ReasonKind.ERROR: "the step that it catches failed with another error",
     ReasonKind.CONSTANT: "a value that no step writes differs",
     ReasonKind.FILE: "a file that it declares or was seen reading has other content, came or went",
     ReasonKind.MODULE: "a module of the project has other source",

@@ -51,6 +51,8 @@ _ALWAYS = {
 _BY_ROLE = {
     "input": ReasonKind.INPUT,
     "parameter": ReasonKind.PARAMETER,
+    "form": ReasonKind.FORM,
+    "error": ReasonKind.ERROR,
     "helper": ReasonKind.HELPER,
     "module": ReasonKind.MODULE,
     "environment": ReasonKind.ENVIRONMENT,

@@ -20,6 +20,8 @@ class ReasonKind(StrEnum):
     HELPER = "helper"
     INPUT = "input"
     PARAMETER = "parameter"
+    FORM = "form"
+    ERROR = "error"
     CONSTANT = "constant"
     FILE = "file"
     MODULE = "module"
@@ -57,6 +59,8 @@ TEXTS: Final = MappingProxyType(
         ReasonKind.HELPER: "helper {name} changed",
         ReasonKind.INPUT: "input {name} changed",
         ReasonKind.PARAMETER: "parameter {name} changed",
+        ReasonKind.FORM: "approved value {name} changed",
+        ReasonKind.ERROR: "caught error changed",
         ReasonKind.CONSTANT: "constant {name} changed",
         ReasonKind.FILE: "file {name} changed",
         ReasonKind.MODULE: "module {name} changed",

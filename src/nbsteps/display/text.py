@@ -117,6 +117,7 @@ def run_lines(result: RunResult) -> str:
     always = (StepState.SUCCEEDED, StepState.CACHED, StepState.FAILED)
     others = [state for state in StepState if state not in always and states[state]]
     counts = ", ".join(f"{states[state]} {_run_word(state)}" for state in (*always, *others))
+    counts = counts.replace("failed", f"failed{_handled(steps, states[StepState.FAILED])}", 1)
     line = f"{count(len(steps), 'step')}: {counts}{took}"
     spared = sum(step.time_saved for step in steps)
     if states[StepState.CACHED]:
@@ -130,6 +131,14 @@ def run_lines(result: RunResult) -> str:
 
 
 _TROUBLE: Final = frozenset({StepState.FAILED, StepState.CRASHED, StepState.UPSTREAM_FAILED, StepState.CANCELLED})
+
+
+def _handled(steps: Iterable[StepRun], failed: int) -> str:
+    """How many of the failures a step with ``--catch`` handled."""
+    handled = sum(step.handled for step in steps if step.state is StepState.FAILED)
+    if not handled:
+        return ""
+    return " (handled)" if handled == failed else f" ({handled} handled)"
 
 
 def _run_word(state: StepState) -> str:
