@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from nbsteps.core.errors import UntrustedValueError
+from nbsteps.core.errors import StoreError, UntrustedValueError
 from nbsteps.core.states import StepState
 from nbsteps.identity.content import digest
 from nbsteps.store import schema
@@ -141,6 +141,16 @@ def test_an_older_store_has_todays_tables_and_columns(again: DuckStore) -> None:
         there = set(connection.execute(query).fetchall())
         assert connection.execute("SELECT revision FROM log.meta").fetchall() == [(schema.REVISION,)]
     assert {(table, column) for table, columns in schema.TABLES.items() for column in columns} <= there
+
+
+def test_an_older_store_that_cannot_be_written_says_so(store: DuckStore, kept: str) -> None:
+    query = "SELECT count(*) FROM log.requests"
+    if kept in BEFORE_ORCHESTRATION:
+        with pytest.raises(StoreError, match="an older nbsteps wrote this store"), store.home.read_only():
+            pass
+    else:
+        with store.home.read_only() as connection:
+            assert connection.execute(query).fetchall() == [(2,)]
 
 
 def test_pickles_of_another_user_are_not_loaded(

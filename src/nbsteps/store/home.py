@@ -57,6 +57,18 @@ def check_version(found: int) -> None:
         raise StoreVersionError(msg, hint="pip install --upgrade nbsteps")
 
 
+def _check_revision(connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuse to read what an older nbsteps wrote, where it cannot be given the tables of today.
+
+    Raises:
+        StoreError: it is older.
+    """
+    revision = (connection.execute("FROM log.meta").fetchone() or ())[4:5]
+    if (revision or (0,))[0] < schema.REVISION:
+        msg = "an older nbsteps wrote this store, and it cannot be brought up to date: its folder cannot be written"
+        raise StoreError(msg, hint="mend the permissions, or name another folder in NBSTEPS_STORE")
+
+
 def _execute(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
     """Execute all of some statements or none."""
     connection.execute("BEGIN")
@@ -166,6 +178,7 @@ class Home:
         except duckdb.Error as error:
             raise StoreError(f"{self.path.name} cannot be read: {error}") from error
         try:
+            _check_revision(connection)
             yield connection
         except duckdb.Error as error:
             raise StoreError(f"{self.path.name} cannot be read: {error}") from error
