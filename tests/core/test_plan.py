@@ -322,7 +322,17 @@ def test_a_condition_is_asked_with_the_stored_variables_that_it_reads():
     assert asked == [("b", {"x": "digest of x"}, None)]
     asked.clear()
     World((*sources[:2], sources[2].replace("%%step c", "%%step c --trigger none_failed"))).plan(gates=Gates(ask=ask))
+    assert asked[1:] == [("c", {"x": "digest of x"}, "skipped")]
+    asked.clear()
+    other = "%%step c --trigger none_failed --when 'x and not y'\nz = y"
+    World((*sources[:2], other)).plan(gates=Gates(ask=ask))
     assert asked[1:] == [("c", {"x": "digest of x", "y": NOTHING.digest}, "skipped")]
+
+
+def test_what_only_the_body_reads_keeps_no_condition_from_being_asked():
+    sources = ("%%step a\nx = 1", "%%step b --when on\ny = x", "on = True")
+    check(sources, "a: run (code changed); b: skip (its condition is false)", saying(b=False), changed="a")
+    check(sources, "a: run (code changed); b: may run (x may change)", saying(b=True), changed="a")
 
 
 def test_of_steps_that_nobody_asked_about_nothing_bad_is_known():

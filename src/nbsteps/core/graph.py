@@ -35,6 +35,7 @@ class Graph:
         blocked: steps with a problem of severity ``error``.
         consults: step to variable to the step that writes it, for what only the decision needs: read by ``--when``,
             ``--map-key`` or the text of ``--approve``. Steps without such a variable may be left out.
+        asked: step to all variables of steps that those options read, the step's inputs among them.
         watched: step to the steps whose end it looks at although it needs nothing of them: by ``--when``, by
             ``--catch``, and the members of its branch group above it. They come first.
         groups: branch group to its members, in the order of their cells.
@@ -52,6 +53,7 @@ class Graph:
     problems: tuple[Problem, ...] = ()
     blocked: frozenset[str] = frozenset()
     consults: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    asked: Mapping[str, frozenset[str]] = field(default_factory=dict)
     watched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joins: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
@@ -180,6 +182,7 @@ def _assemble(
         problems=tuple(problems),
         blocked=frozenset(p.step for p in problems if p.severity == "error" and p.step in steps),
         consults=wiring.consults,
+        asked=wiring.asked,
         watched=wiring.watched,
         groups=wiring.groups,
         joins=wiring.joins,

@@ -137,7 +137,8 @@ class _Walk:
     def _answer(self, step: Step) -> bool | None:
         """What ``--when`` says; None where it cannot be asked yet."""
         read = {**self._graph.sources[step.name], **self._graph.consults.get(step.name, {})}
-        producers = self._producers(step.name, read)
+        asked = self._graph.asked.get(step.name, ())
+        producers = self._producers(step.name, {name: read[name] for name in asked if name in read})
         settled = all(self._settled(name) for name in producers.values())
         known = all(self._states.get(name) in TERMINAL for name in self._graph.watched.get(step.name, ()))
         if self._gates.ask is None or not settled or not known:

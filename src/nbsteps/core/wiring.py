@@ -28,6 +28,7 @@ class Wiring:
     scratch: dict[str, frozenset[str]] = field(default_factory=dict)
     needs: Mapping[str, tuple[Context, ...]] = field(default_factory=dict)
     consults: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    asked: dict[str, frozenset[str]] = field(default_factory=dict)
     watched: dict[str, tuple[str, ...]] = field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     joins: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
@@ -60,7 +61,8 @@ def wire(drafts: Mapping[str, Draft], contexts: Sequence[Context], known: Contai
         if name in special:
             asked = around.reach(draft.terms.consults, draft.index)
             cells[name] |= asked.cells
-            found.consults[name] = consults = _consults(draft, asked, sources, writers)
+            found.asked[name] = writers.names & draft.terms.consults.union(asked.through)
+            found.consults[name] = consults = _consults(draft, found.asked[name], sources, writers)
             behind += asked.behind
             found.parents[name] = _parents(draft, behind, {**sources, **consults}, writers, drafts)
             found.problems += rules.step(Ruled(draft, sources, consults, found.parents[name]))
@@ -120,10 +122,9 @@ def _sources(draft: Draft, direct: frozenset[str], reach: Reach, writers: Writer
     return found
 
 
-def _consults(draft: Draft, asked: Reach, sources: Mapping[str, str], writers: Writers) -> dict[str, str]:
+def _consults(draft: Draft, asked: frozenset[str], sources: Mapping[str, str], writers: Writers) -> dict[str, str]:
     """Variable -> step for what only the options of this draft read."""
-    names = writers.names.intersection(draft.terms.consults.union(asked.through)).difference(sources)
-    found = {name: writers.source(name, draft) for name in sorted(names)}
+    found = {name: writers.source(name, draft) for name in sorted(asked.difference(sources))}
     return {name: source.name for name, source in found.items() if source is not None}
 
 
