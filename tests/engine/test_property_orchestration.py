@@ -1,4 +1,4 @@
-"""Rules, retries, maps and catches under interrupts, cancels and kills: what was committed stays, the end is the same.
+"""Rules, retries, maps, gates under interrupts, cancels and kills: what was committed stays, and the end is the same.
 
 Random pipelines are run with faults at random moments: an interrupt or a cancel in a body or in the wait before a
 retry, a process that dies before or after any event it writes. Then they are run again, without any. An oracle of a few
@@ -15,10 +15,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from nbsteps.core.decide import Action
 from nbsteps.core.events import ItemsSucceeded, StepEnded, StepRestored, StepSucceeded
 from nbsteps.core.policies import Trigger
 from nbsteps.core.rules import Ruling, verdict
-from nbsteps.core.states import GOOD, TERMINAL, RunState, StepState
+from nbsteps.core.states import GOOD, TERMINAL, ApprovalState, RunState, StepState
+from nbsteps.engine.approval import Approvals
 from nbsteps.testing import FakeEvaluator, MemoryStore
 from tests.engine.acting import begin
 
@@ -27,8 +29,11 @@ def num(value):
     return sum(value) if isinstance(value, list) else value or 0
 """
 ITEMS = [3, 5, 7]
+PLUS = 2
+"""What is filled into forms."""
 # These may decide while other parents are open: what such a step found of them would depend on the moment.
 EARLY = {Trigger.ONE_SUCCESS, Trigger.ONE_FAILED, Trigger.ONE_DONE, Trigger.ALWAYS}
+USUAL = [Trigger.ALL_SUCCESS, Trigger.NONE_FAILED]
 NAMES = ("a", "b", "c", "m", "n", "o", "p", "q", "r")
 MEMBERS = ("m", "n", "o")
 SHARED = "shared"
@@ -48,6 +53,7 @@ class Cell:
     when: str
     catch: str
     mapped: bool
+    asks: bool
 
     @property
     def member(self) -> bool:
@@ -66,7 +72,8 @@ class Cell:
         words += [f"--catch {self.catch}"] if self.catch else []
         words += ["--branch g"] if self.member else []
         words += ["--map item=items"] if self.mapped else []
-        terms = [str(self.constant), *(["item"] if self.mapped else [])]
+        words += ["--approve 'Go on?' --ask plus:int"] if self.asks else []
+        terms = [str(self.constant), *(["item"] if self.mapped else []), *(["plus"] if self.asks else [])]
         terms += [] if early else [f"num({variable})" for variable in sorted({producer(name) for name in self.reads})]
         failing = "if yes:\n    raise ValueError('told to')\n" if self.breaks else ""
         body = f"world('{self.name}')\n{failing}{self.variable} = {' + '.join(terms)}"
@@ -80,6 +87,7 @@ def producer(name: str) -> str:
 @st.composite
 def programs(draw: Any) -> list[Cell]:
     cells: list[Cell] = []
+    some_break, some_ask = draw(st.booleans()), draw(st.booleans())
     for at, name in enumerate(NAMES):
         earlier = [other for other in NAMES[:at] if not (name in MEMBERS and other in MEMBERS)]
         readable = [other for other in earlier if other not in MEMBERS[1:]]
@@ -87,20 +95,21 @@ def programs(draw: Any) -> list[Cell]:
         asked = [f"{word}('{other}')" for other in earlier for word in ("failed", "succeeded", "skipped")]
         retries = draw(st.integers(0, 2))
         mapped = draw(st.integers(0, 4)) == 0
-        when = draw(st.sampled_from(["", "", "", "yes", "no", *asked]))
+        when = draw(st.sampled_from(["yes", "no", *asked])) if draw(st.integers(0, 3)) == 0 else ""
         cells.append(
             Cell(
                 name=name,
                 constant=draw(st.integers(0, 3)),
                 reads=reads,
-                trigger=draw(st.sampled_from([Trigger.ALL_SUCCESS] * 6 + list(Trigger))),
+                trigger=draw(st.sampled_from(list(Trigger) if draw(st.integers(0, 3)) == 0 else USUAL)),
                 retries=retries,
                 flaky=0 if mapped else draw(st.integers(0, retries)),
-                breaks=draw(st.integers(0, 3)) == 0,
+                breaks=some_break and draw(st.integers(0, 2)) == 0,
                 # Only the last member may go without a condition: it takes what no other takes.
                 when="yes" if name in MEMBERS[:2] and not when else when,
-                catch=draw(st.sampled_from(earlier)) if earlier and draw(st.integers(0, 5)) == 0 else "",
+                catch=draw(st.sampled_from(earlier)) if earlier and draw(st.integers(0, 7)) == 0 else "",
                 mapped=mapped,
+                asks=some_ask and draw(st.integers(0, 3)) == 0,
             )
         )
     return cells
@@ -190,7 +199,7 @@ class Oracle:
         self.taken = self.taken or (cell.name if cell.member else "")
         if cell.breaks:
             return StepState.FAILED
-        base = cell.constant
+        base = cell.constant + (PLUS if cell.asks else 0)
         if cell.trigger not in EARLY:
             base += sum(self.number(variable) for variable in {producer(name) for name in cell.reads})
         self.values[cell.variable] = [base + item for item in ITEMS] if cell.mapped else base
@@ -284,10 +293,16 @@ class Orchestration(RuleBasedStateMachine):
         committed = {e.step for e in self.shared.events[before:] if isinstance(e, StepSucceeded | StepRestored)}
         return result, committed
 
-    @rule(step=st.sampled_from(range(len(NAMES))), constant=st.integers(0, 3))
+    @rule(step=st.sampled_from(range(len(NAMES))), constant=st.integers(0, 9))
     def edit(self, step, constant):
         self.cells[step].constant = constant
         self.restart()
+
+    @rule(step=st.sampled_from(range(len(NAMES))))
+    def run_edit_and_run(self, step):
+        self.check_run(set())
+        self.edit(step, self.cells[step].constant + 1)
+        self.check_run(set())
 
     @rule(step=st.sampled_from(range(len(NAMES))))
     def break_or_mend(self, step):
@@ -301,7 +316,7 @@ class Orchestration(RuleBasedStateMachine):
         if result is not None:
             for name, step in result.steps.items():
                 state = StepState.SUCCEEDED if step.state is StepState.CACHED else step.state
-                assert state in {expected.ends[name], StepState.CANCELLED}, (name, step)
+                assert state in {expected.ends[name], StepState.CANCELLED, StepState.WAITING, StepState.PENDING}
         if result is None or fresh:
             self.restart()
         self.check_run(committed)
@@ -313,18 +328,50 @@ class Orchestration(RuleBasedStateMachine):
     def check_run(self, committed):
         """A run without faults ends as the oracle says, and neither it nor the next executes what was committed."""
         expected = Oracle(self.cells)
-        result, good = self.play(Fault())
-        assert not committed.intersection(self.executed)
+        self.world.begin(Fault())
+        before = self.session.plan()
+        result = self.settle(committed)
         found = {name: step.state for name, step in result.steps.items()}
         ends = {name: StepState.SUCCEEDED if state is StepState.CACHED else state for name, state in found.items()}
         assert ends == expected.ends
         assert result.state is expected.state
         self.check_values(expected)
+        plan = self.session.plan()
         again, _ = self.play(Fault())
-        assert not good.intersection(self.executed), {name: again.steps[name].reasons for name in self.executed}
+        assert not committed.intersection(self.executed), {name: again.steps[name].reasons for name in self.executed}
         assert {n: s.state in GOOD or s.state for n, s in again.steps.items()} == {
             n: s in GOOD or s for n, s in found.items()
         }
+        if StepState.FAILED not in ends.values():
+            self.check_plan(plan, again)
+            if not any(cell.asks for cell in self.cells):
+                self.check_plan(before, result)
+
+    def settle(self, committed):
+        """Run, and agree to whatever is asked, until nothing waits; notes what is committed meanwhile."""
+        asked = set()
+        while True:
+            result, good = self.play(Fault())
+            assert not committed.intersection(self.executed)
+            committed |= good
+            waiting = {name for name, step in result.steps.items() if step.state is StepState.WAITING}
+            if not waiting:
+                return result
+            assert waiting <= {cell.name for cell in self.cells if cell.asks} - asked
+            asked |= waiting
+            for name in waiting:
+                Approvals(self.session.services).desk.approve(name, {"plus": PLUS})
+
+    def check_plan(self, plan, result):
+        """Where nothing fails, what was forecast for certain is what happened."""
+        for name, decision in plan.decisions.items():
+            state = result.steps[name].state
+            if decision.action is Action.RESTORE:
+                assert state is StepState.CACHED
+            elif decision.action is Action.SKIP:
+                assert state in {StepState.SKIPPED, StepState.UPSTREAM_FAILED}
+            elif decision.action is Action.RUN:
+                assert state is StepState.SUCCEEDED
 
     def check_values(self, expected):
         evaluator = self.session.services.evaluator
@@ -341,6 +388,14 @@ class Orchestration(RuleBasedStateMachine):
             or (isinstance(event, StepEnded) and event.state in TERMINAL)
         )
         assert not [at for at, times in ended.items() if times > 1]
+
+    @invariant()
+    def nobody_is_asked_the_same_twice(self):
+        requests = self.shared.requests.values()
+        states = {request.request_id: self.shared.verdicts.get(request.request_id) for request in requests}
+        void = {name for name, verdict in states.items() if verdict is not None and verdict.state is ApprovalState.VOID}
+        asked = Counter((request.step, request.key) for request in requests if request.request_id not in void)
+        assert not [at for at, times in asked.items() if times > 1]
 
     @invariant()
     def each_result_is_committed_once(self):
