@@ -73,6 +73,11 @@ function Input({ field, step, value, error, set }: { field: Field; step: string;
       </span>
       {field.type === "choice" ? (
         <select {...common} value={value} onChange={change}>
+          {field.default === null && (
+            <option value="" disabled hidden>
+              Choose
+            </option>
+          )}
           {field.choices.map((choice) => (
             <option key={choice}>{choice}</option>
           ))}

@@ -6,6 +6,8 @@ import type { Graph, Level, LevelName } from "./types";
 export const NOMINAL: Record<LevelName, number> = { full: 1, compact: 1, line: 0.6, overview: 0.35 };
 export const ZOOMS = [0.2, 0.25, 0.35, 0.45, 0.6, 0.8, 1, 1.2, 1.5];
 
+const SMALLEST = 0.05;
+
 export function levelOf(zoom: number, narrow: boolean): LevelName {
   if (zoom < 0.45) return "overview";
   if (zoom < 0.8) return "line";
@@ -17,7 +19,7 @@ export function step(zoom: number, direction: 1 | -1): number {
   return further ?? zoom;
 }
 
-/** The largest zoom at which everything is seen, at least the smallest one. */
+/** The largest zoom at which everything is seen. */
 export function fit(graph: Graph, width: number, height: number, narrow: boolean): number {
   for (const zoom of [...ZOOMS].reverse().filter((z) => z <= 1)) {
     const name = levelOf(zoom, narrow);
@@ -25,7 +27,8 @@ export function fit(graph: Graph, width: number, height: number, narrow: boolean
     const scale = zoom / NOMINAL[name];
     if (level.width * scale <= width + 1 && level.height * scale <= height + 1) return zoom;
   }
-  return ZOOMS[0]!;
+  const { width: w, height: t } = graph.levels.overview;
+  return Math.max(SMALLEST, NOMINAL.overview * Math.min(width / w, height / t));
 }
 
 export type Arrow = "ArrowLeft" | "ArrowRight" | "ArrowUp" | "ArrowDown";

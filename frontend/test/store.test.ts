@@ -83,6 +83,7 @@ test("zoom levels", () => {
   assert.equal(levelOf(1, true), "compact");
   assert.deepEqual([step(1, 1), step(1.5, 1), step(0.2, -1)], [1.2, 1.5, 0.2]);
   assert.deepEqual([fit(graph, 700, 200, false), fit(graph, 500, 200, false), fit(graph, 110, 200, false)], [1, 0.8, 0.35]);
+  assert.equal(fit(graph, 50, 200, false), 0.175);
 });
 
 test("names that begin alike", () => {

@@ -1,0 +1,184 @@
+"""The widget's script on an empty page with a model of the tests' own: what needs no kernel, and large graphs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from nbsteps.core.approvals import Request
+from nbsteps.core.decide import Action, Decision
+from nbsteps.core.events import RunStarted, StepStarted, StepWaiting
+from nbsteps.core.graph import build
+from nbsteps.core.model import Cell, Run
+from nbsteps.core.policies import Field
+from nbsteps.core.states import StepState
+from nbsteps.display.board import Board
+from nbsteps.display.levels import graph_view
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+STATIC = Path(__file__).parents[2] / "src" / "nbsteps" / "display" / "static"
+MODEL = """async ([script, values]) => {
+  const heard = {};
+  window.sent = [];
+  const model = {
+    get: name => values[name],
+    on: (event, callback) => (heard[event] ??= []).push(callback),
+    off: () => {},
+    send: message => window.sent.push(message),
+  };
+  window.tell = message => heard["msg:custom"].forEach(callback => callback(message));
+  const widget = await import(URL.createObjectURL(new Blob([script], {type: "text/javascript"})));
+  widget.default.render({model, el: document.body});
+}"""
+FRAMES = """async () => {
+  const frame = document.querySelector(".gv"), box = frame.getBoundingClientRect(), times = [];
+  frame.setPointerCapture = () => {};
+  const fire = (type, x, y) => frame.dispatchEvent(new PointerEvent(type, {bubbles: true, clientX: x, clientY: y}));
+  fire("pointerdown", box.left + 900, box.top + 300);
+  let last = performance.now();
+  for (let i = 0; i < 120; i++) {
+    await new Promise(requestAnimationFrame);
+    times.push(performance.now() - last);
+    last = performance.now();
+    fire("pointermove", box.left + 900 - i * 6, box.top + 300 - (i % 20) * 4);
+  }
+  fire("pointerup", 0, 0);
+  times.sort((a, b) => a - b);
+  return {level: frame.dataset.level, median: times[60], p95: times[114]};
+}"""
+
+
+def cells(number, wide=25):
+    """A graph of so many steps, in columns."""
+    return [
+        Cell(f"cell {n}", f"%%step step_{n}\nv{n} = {f'v{n - wide}, v{n - wide + n % 2}' if n >= wide else n}")
+        for n in range(number)
+    ]
+
+
+@pytest.fixture
+def show(page):
+    """``show(cells)``: the widget with these steps; returns its board."""
+
+    def shown(found, width=1080):
+        graph = build(found)
+        board = Board()
+        board.rest((name, StepState.PENDING, Decision(Action.RUN), None) for name in graph.steps)
+        page.set_viewport_size({"width": width, "height": 700})
+        page.goto("about:blank")
+        page.add_style_tag(path=STATIC / "widget.css")
+        values = {"graph": graph_view(graph, "flow.ipynb"), "live": board.live() | {"now": 100.0}}
+        script = (STATIC / "widget.js").read_text(encoding="utf-8")
+        page.evaluate(MODEL, [script, json.loads(json.dumps(values))])
+        page.locator(".nbs [data-step]").first.wait_for()
+        return board
+
+    return shown
+
+
+def tell(page, board):
+    taken = board.take()
+    page.evaluate(
+        "message => window.tell(message)", {"kind": "delta", "now": 100.0, **json.loads(json.dumps(taken[0]))}
+    )
+
+
+def asked(fields):
+    return Request(
+        "q", "flow.ipynb", "r1", "step_0", "k", "Publish <b>this</b>?", 90.0, fields, inputs=(("n", "int 3"),)
+    )
+
+
+def start(board, names):
+    board.emit(RunStarted(95.0, Run("r1", "flow.ipynb", "magic", 95.0, "host", 1, "dana"), names))
+
+
+FIELDS = (Field("amount", "float", "0.5"), Field("channel", "choice", None, ("staging", "live")), Field("count", "int"))
+
+
+def test_a_form_is_checked_before_it_is_sent(page, show):
+    board = show(cells(3, 1))
+    start(board, ("step_0",))
+    board.emit(StepWaiting(95.0, "r1", "step_0", asked(FIELDS)))
+    tell(page, board)
+    form = page.locator("form.appr")
+    assert "Publish <b>this</b>?" in form.inner_text()
+    form.get_by_label("amount").fill("many")
+    form.get_by_role("button", name="Approve").click()
+    assert form.locator(".err").all_inner_texts() == ["Enter a number", "Required", "Required"]
+    assert page.evaluate("() => window.sent.filter(message => message.do === 'approve')") == []
+    form.get_by_label("amount").fill("0.75")
+    form.get_by_label("channel").select_option("live")
+    form.get_by_label("count").fill("3")
+    form.get_by_label("Note").fill("fine")
+    form.get_by_role("button", name="Approve").click()
+    (message,) = page.evaluate("() => window.sent.filter(message => message.do === 'approve')")
+    assert (message["step"], message["values"], message["comment"]) == (
+        "step_0",
+        {"amount": "0.75", "channel": "live", "count": "3"},
+        "fine",
+    )
+
+
+def test_what_the_kernel_refuses_is_said_in_the_form(page, show):
+    board = show(cells(3, 1))
+    start(board, ("step_0",))
+    board.emit(StepWaiting(95.0, "r1", "step_0", asked(())))
+    tell(page, board)
+    page.get_by_role("button", name="Reject").click()
+    (sent,) = page.evaluate("() => window.sent")
+    page.evaluate(
+        "message => window.tell(message)",
+        {"kind": "reply", "view": sent["view"], "request": sent["request"], "error": "erin may not decide this"},
+    )
+    page.get_by_text("erin may not decide this").wait_for()
+    assert page.get_by_role("button", name="Reject").is_enabled()
+
+
+def test_states_are_filters_and_names_are_found(page, show):
+    board = show(cells(60))
+    start(board, ("step_3",))
+    board.emit(StepStarted(96.0, "r1", "step_3", "k", ()))
+    tell(page, board)
+    page.locator(".chips [data-s=running].btn").click()
+    assert page.locator("[data-step].dimmed").count() == 59
+    page.keyboard.press("Escape")
+    page.locator("[data-step=step_1]").focus()
+    page.keyboard.press("/")
+    page.keyboard.type("step_59")
+    assert page.locator("[data-step]:not(.dimmed)").count() == 1
+
+
+@pytest.mark.parametrize(("number", "width"), [(1, 1080), (12, 1080), (12, 620), (300, 1080), (300, 620)])
+def test_everything_has_room(page, show, number, width):
+    show(cells(number, 4 if number < 40 else 25), width)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    assert page.locator(".mini").count() == (number >= 40)
+    page.locator(".nbs [data-step]").first.focus()
+    page.keyboard.press("0")
+    for step in ("step_0", f"step_{number - 1}"):
+        box = page.locator(f"[data-step={step}]").bounding_box()
+        assert 0 <= box["x"] <= width - box["width"] / 2
+
+
+def keep(measured):
+    """Frame times in milliseconds, beside the pictures: to be read, not asserted, as machines differ."""
+    folder = os.environ.get("BROWSER_SCREENSHOTS")
+    if folder:
+        with (Path(folder) / "frames.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(measured) + "\n")
+
+
+def test_a_thousand_steps_are_panned(page, show):
+    show(cells(1000))
+    for _ in range(2):
+        measured = page.evaluate(FRAMES)
+        keep(measured)
+        page.get_by_role("button", name="Zoom in").click()
+        page.get_by_role("button", name="Zoom in").click()
+    page.locator("[data-step=step_999]").focus()
+    assert page.evaluate("() => document.activeElement.dataset.step") == "step_999"
