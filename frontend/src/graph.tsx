@@ -11,6 +11,9 @@ import type { Graph, Level, LevelName, Shown } from "./types";
 
 const TALLEST = 460;
 const LINEAGE_DIMS = 30;
+/** Steps from which only what is near the view is drawn, in tiles of this size. */
+const CULLED = 200;
+const TILE = 400;
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
 const PENDING: Shown = { state: "pending", word: "Pending", number: "", reasons: "", since: null, share: null };
 
@@ -45,6 +48,8 @@ export function GraphView(props: GraphProps) {
   const [zoom, setZoom] = useState<number | null>(null);
   const [hovered, setHovered] = useState<string | null>(null);
   const [moved, setMoved] = useState(0);
+  const [tile, setTile] = useState("0 0");
+  const wanted = useRef<string | null>(null);
   const shownZoom = zoom ?? begin(graph, width, narrow);
   const name = levelOf(shownZoom, narrow);
   const level = graph.levels[name];
@@ -55,6 +60,16 @@ export function GraphView(props: GraphProps) {
   const related = useMemo(() => (selected ? lineage(graph, selected) : null), [graph, selected]);
   const ambiguous = useMemo(() => alike(graph.steps.map((s) => s.name)), [graph]);
   const dims = graph.steps.length >= LINEAGE_DIMS;
+  const culls = graph.steps.length > CULLED && name !== "overview";
+  const [column, row] = tile.split(" ").map(Number) as [number, number];
+  const view = useMemo<View | null>(
+    () =>
+      culls
+        ? { left: (column - 1) * TILE, top: (row - 1) * TILE, right: (column + 2) * TILE + width / scale, bottom: (row + 2) * TILE + height / scale }
+        : null,
+    [culls, tile, scale, width, height],
+  );
+  const skipped = graph.steps.filter((s) => nodes[s.name]?.state === "skipped").map((s) => s.name).join(" ");
 
   const put = (x: number, y: number) => {
     const [w, t] = [level.width * scale, level.height * scale];
@@ -65,6 +80,7 @@ export function GraphView(props: GraphProps) {
     };
     if (stage.current) stage.current.style.transform = `translate(${camera.current.x}px,${camera.current.y}px) scale(${scale})`;
     frame.current?.dispatchEvent(new CustomEvent("nbs-moved"));
+    if (culls) setTile(`${Math.floor(-camera.current.x / scale / TILE)} ${Math.floor(-camera.current.y / scale / TILE)}`);
   };
   useLayoutEffect(() => put(camera.current.x, camera.current.y), [level, scale, width, height, moved]);
 
@@ -81,7 +97,11 @@ export function GraphView(props: GraphProps) {
     );
   };
   useEffect(() => {
-    if (selected) reveal(selected);
+    if (!selected) return;
+    reveal(selected);
+    if (wanted.current !== selected) return;
+    wanted.current = null;
+    stage.current?.querySelector<HTMLElement>(`[data-step="${CSS.escape(selected)}"]`)?.focus({ preventScroll: true });
   }, [selected, level, scale]);
 
   const zoomTo = (wanted: number, about?: [number, number]) => {
@@ -104,8 +124,8 @@ export function GraphView(props: GraphProps) {
 
   const tabStop = selected ?? graph.steps[0]?.name;
   const focus = (step: string) => {
+    wanted.current = step;
     props.select(step);
-    stage.current?.querySelector<HTMLElement>(`[data-step="${CSS.escape(step)}"]`)?.focus({ preventScroll: true });
   };
   const onKey = (event: KeyboardEvent) => {
     const on = (event.target as HTMLElement).dataset.step;
@@ -130,8 +150,8 @@ export function GraphView(props: GraphProps) {
   return (
     <div class="gv" ref={frame} style={{ height }} role="group" aria-label={`Steps of ${graph.title || "this notebook"}`} onKeyDown={onKey} data-level={name}>
       <div class="stage" ref={stage} style={{ width: level.width, height: level.height }}>
-        <Edges graph={graph} level={level} related={related} dims={dims} hot={hovered} nodes={nodes} />
-        {graph.steps.map((step, i) => (
+        <Edges graph={graph} level={level} related={related} dims={dims} hot={hovered} skipped={skipped} view={view} />
+        {graph.steps.map((step, i) => (!view || step.name === tabStop || seen(view, level.at[i]!, level.at[i]!)) && (
           <NodeView
             key={step.name}
             name={step.name}
@@ -253,20 +273,35 @@ function said(shown: Shown, now: number, level: LevelName): string {
   return shown.word.length > 9 ? "" : number.split(" ")[0]!;
 }
 
-const Edges = memo(function Edges({ graph, level, related, dims, hot, nodes }: {
+interface View {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+/** Whether a box that two points span reaches into the view. */
+function seen(view: View, [ax, ay]: [number, number], [bx, by]: [number, number]): boolean {
+  return Math.max(ax, bx) >= view.left && Math.min(ax, bx) <= view.right && Math.max(ay, by) >= view.top && Math.min(ay, by) <= view.bottom;
+}
+
+const Edges = memo(function Edges({ graph, level, related, dims, hot, skipped, view }: {
   graph: Graph;
   level: Level;
   related: Set<string> | null;
   dims: boolean;
   hot: string | null;
-  nodes: Record<string, Shown>;
+  /** Names of skipped steps, in one text: what is compared is not made anew with every change of a step. */
+  skipped: string;
+  view: View | null;
 }) {
-  const drawn = level.edges.map(([from, to, path, x, y]) => {
+  const notTaken = new Set(skipped.split(" "));
+  const near = view ? level.edges.filter(([from, to]) => seen(view, level.at[from]!, level.at[to]!)) : level.edges;
+  const drawn = near.map(([from, to, path, x, y]) => {
     const [source, target] = [graph.steps[from]!.name, graph.steps[to]!.name];
     const inLineage = related?.has(source) && related.has(target);
     const kind = source === hot || inLineage ? "hot" : related && dims ? "dim" : "";
-    const skipped = nodes[target]?.state === "skipped" ? "off dim" : "";
-    return { key: `${from}-${to}`, path, x, y, kind: kind || skipped };
+    return { key: `${from}-${to}`, path, x, y, kind: kind || (notTaken.has(target) ? "off dim" : "") };
   });
   drawn.sort((a, b) => Number(a.kind === "hot") - Number(b.kind === "hot"));
   return (
