@@ -108,10 +108,11 @@ class Script:
 
     def ask(self, step: str, identifier: str, **more: Any) -> Request:
         """The step waits for a person."""
+        rules = {"expires_at": 5000.0, "on_expire": OnExpire.REJECT, "on_reject": OnReject.FAIL}
         request = Request(
             identifier, NOTEBOOK, self.run_id, step, f"k-{step}", f"{step}: go on?", self.tick(),
             (Field("amount", "float", "0.5"), Field("way", "choice", None, ("a", "b"))), "x = 1",
-            (("total", "float 1.5"),), 5000.0, OnExpire.REJECT, OnReject.FAIL, ("ana", "bob"), **more,
+            (("total", "float 1.5"),), **{**rules, "approvers": ("ana", "bob"), **more},
         )  # fmt: skip
         self.store.emit(StepWaiting(self.now, self.run_id, step, request))
         return request
