@@ -61,6 +61,9 @@ def run(  # noqa: PLR0913 - each is a word of its own, by keyword
     from nbsteps.notebook import launch  # noqa: PLC0415 - loads papermill, which is slow
     from nbsteps.report import read_report  # noqa: PLC0415 - keeps import nbsteps fast
 
+    if not isinstance(executor, str):
+        msg = "an executor of this process cannot be used by the notebook's kernel"
+        raise UsageError(msg, hint="name it: executor='processes'; in the notebook: %pipeline run --executor VARIABLE")
     wishes = launch.Request(Path(path), dict(params or {}), _optional(output), tuple(steps), force=force)
     wishes.kernel, wishes.fail_fast, wishes.workers, wishes.executor = kernel, fail_fast, workers, executor
     wishes.trigger = "api"
@@ -194,6 +197,21 @@ def _this_kernel(instead: str) -> Any:
         msg = "which notebook? This is no kernel with nbsteps loaded"
         raise UsageError(msg, hint=instead)
     return kernel
+
+
+def toolbar() -> Any:
+    """The toolbar and live graph of the notebook that this kernel executes, as a widget: what ``%pipeline`` shows.
+
+    Raises:
+        UsageError: outside a kernel with the extension loaded.
+    """
+    kernel = _kernel()
+    if kernel is None or getattr(kernel.shell, "kernel", None) is None:
+        msg = "there is no notebook here: this is no kernel with nbsteps loaded"
+        raise UsageError(msg, hint="%load_ext nbsteps")
+    shown = kernel.toolbar()
+    shown.show()
+    return shown.widget
 
 
 def runs(**filters: Any) -> pd.DataFrame:

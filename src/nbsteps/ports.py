@@ -260,6 +260,9 @@ class Lane(Protocol):
     def stop(self) -> None:
         """Give up the order that runs there."""
 
+    def release(self, token: str) -> None:
+        """No order with that token follows: what was kept for it can go."""
+
 
 class Lanes(Protocol):
     """The places there are."""

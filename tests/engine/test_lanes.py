@@ -36,6 +36,9 @@ class HandLane:
         self.lanes.step()
         return future
 
+    def release(self, token):
+        self.lanes.released.add(token)
+
     def stop(self):
         self.lanes.stopped += 1
         self.lanes.flying = [each for each in self.lanes.flying if each[0] is not self]
@@ -49,6 +52,7 @@ class HandLanes:
         self.unsendable, self.deadly = set(), None
         self.opened, self.orders, self.flying = [], [], []
         self.most = self.stopped = 0
+        self.released = set()
 
     def open(self, executor, workers):
         self.opened.append((executor, workers))
@@ -128,7 +132,8 @@ def test_only_what_the_body_reads_is_sent():
     lanes = HandLanes()
     run("k = 2\nother = object()", MAKE, EACH, lanes=lanes)
     assert all(set(order.shared) == {"k"} for order in lanes.orders)
-    assert len({order.token for order in lanes.orders}) == 1
+    assert {order.token for order in lanes.orders} == lanes.released
+    assert len(lanes.released) == 1
 
 
 @pytest.mark.parametrize(

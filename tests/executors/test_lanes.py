@@ -118,6 +118,21 @@ def test_shared_variables_are_sent_once(lane):
     assert lane.submit(packed).result(timeout=60)[0].values == {"y": 3}
 
 
+def test_shared_variables_are_packed_once_for_all_lanes():
+    pool = Pool(perform, in_thread)
+    order = order_of("y = float(big.sum())", big=np.ones(300_000))
+    lanes = pool.open("processes", 2)
+    packed = [each.pack(order) for each in lanes]
+    assert packed[0].shared is packed[1].shared
+    path = Path(packed[0].shared.path)
+    assert path.exists()
+    replies = [each.submit(one).result(timeout=60) for each, one in zip(lanes, packed, strict=True)]
+    assert [reply.values for (reply,) in replies] == [{"y": 300_000.0}] * 2
+    lanes[0].release(order.token)
+    assert not path.exists()
+    pool.close()
+
+
 def test_a_process_that_dies_is_replaced(lane):
     died = lane.submit(lane.pack(order_of("import os\nos.kill(os.getpid(), 9)")))
     assert isinstance(died.exception(timeout=60), CrashedError)

@@ -203,7 +203,7 @@ class Flight:
 
     def land(self) -> Executed:
         """Take in what it came to."""
-        self._home.ended(self)
+        self._leave()
         error, attempt = self._future.exception(), self._attempt
         if attempt is None:
             return self._home.at_home(self) if error is None else Executed(None, error, describe(error))
@@ -219,13 +219,18 @@ class Flight:
             return self._home.at_home(self)
         return self._home.land(self, attempt, reply)
 
+    def _leave(self) -> None:
+        if self.lane is not None:
+            self.lane.release(self._order.token)
+        self._home.ended(self)
+
     def stop(self, why: BaseException) -> Executed:
         """End it because of a timeout or an interrupt; a result that comes later is discarded."""
         if isinstance(why, StepTimeout):
             why.total = self.trial.limit.total
         if self.lane is not None:
             self.lane.stop()
-        self._home.ended(self)
+        self._leave()
         if self._attempt is None:
             return Executed(None, why, describe(why))
         return self._home.fail(self._attempt, why)

@@ -85,7 +85,7 @@ class Away:
     def _refuse(self, items: list[Item], error: UnsendableError) -> None:
         if not self._refused:
             message = f"{error.args[0]}: the items run in the kernel"
-            self._services.warn("", self._step.name, message, error.problem.hint)
+            self._services.warn(self._log.run_id, self._step.name, message, error.problem.hint)
         self._refused = True
         self.kept += items
 
@@ -170,6 +170,8 @@ class Away:
         for sent in self._flying.values():
             sent.lane.stop()
         self._flying.clear()
+        for lane in self._lanes:
+            lane.release(self._order.token)
 
 
 class _SuspectError(CrashedError):

@@ -101,7 +101,7 @@ class ItemLog:
 
     def __init__(self, services: Services, step: Step, common: Identity, run_id: str, tally: Tally) -> None:
         self.tally = tally
-        self._services, self._step, self._common, self._run_id = services, step, common, run_id
+        self._services, self._step, self._common, self.run_id = services, step, common, run_id
         self._running: dict[int, Attempt] = {}
         self._done: list[tuple[int, Attempt, Result]] = []
         self._told = float("-inf")
@@ -116,10 +116,10 @@ class ItemLog:
         for item, delay in zip(items, waited, strict=True):
             item.attempts += 1
             self._running[item.position] = Attempt(
-                self._run_id, self._step.name, item.attempts, now, executor, host.name, host.pid, item.key, delay
+                self.run_id, self._step.name, item.attempts, now, executor, host.name, host.pid, item.key, delay
             )
         attempts = tuple(self._running[item.position] for item in items)
-        services.emit(ItemsStarted(now, self._run_id, self._step.name, attempts))
+        services.emit(ItemsStarted(now, self.run_id, self._step.name, attempts))
 
     def succeeded(self, item: Item, made: Made, ended: Ended, uncacheable: Iterable[str] = ()) -> None:
         """An item's body ran to its end. It is committed with the next :meth:`commit`."""
@@ -139,7 +139,7 @@ class ItemLog:
             static=common.key,
             notebook=self._services.notebook,
             step=self._step.name,
-            run_id=self._run_id,
+            run_id=self.run_id,
             outputs=outputs,
             parts=(*common.parts, *item.parts(self._step)),
             observed=ended.observed,
@@ -167,7 +167,7 @@ class ItemLog:
         """Another attempt at an item follows after so many seconds."""
         now = self._services.clock.now()
         self._services.emit(
-            StepRetrying(now, self._run_id, self._step.name, item.attempts, delay, now + delay, item.key)
+            StepRetrying(now, self.run_id, self._step.name, item.attempts, delay, now + delay, item.key)
         )
 
     def withdraw(self, item: Item) -> None:
@@ -181,7 +181,7 @@ class ItemLog:
         """Make the successes durable, and tell how far the step is."""
         if self._done:
             done, self._done = tuple((attempt, result) for _, attempt, result in self._done), []
-            self._services.emit(ItemsSucceeded(self._services.clock.now(), self._run_id, self._step.name, done))
+            self._services.emit(ItemsSucceeded(self._services.clock.now(), self.run_id, self._step.name, done))
 
     def discard(self, failure: Failure) -> None:
         """Take back the successes that are not committed: what made them turned out to be wrong."""
@@ -205,7 +205,7 @@ class ItemLog:
         if last or now - self._told >= _PROGRESS_SECONDS:
             self._told = now
             tally, at = self.tally, self._services.clock.now()
-            event = Progressed(at, self._run_id, self._step.name, tally.done, tally.total, "", tally.counts())
+            event = Progressed(at, self.run_id, self._step.name, tally.done, tally.total, "", tally.counts())
             self._services.emit(event)
 
 

@@ -65,6 +65,9 @@ class ExecutorLane:
         inner.add_done_callback(lambda done: _pass_on(done, result))
         return result
 
+    def release(self, token: str) -> None:
+        """Nothing was kept."""
+
     def stop(self) -> None:
         """Give up the order, if it has not started; its result is of no interest any more."""
         if self._running is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nbsteps.core.errors import UsageError
 from nbsteps.executors.passed import ExecutorLane
-from nbsteps.executors.processes import Perform, ProcessLane
+from nbsteps.executors.processes import Perform, ProcessLane, Shelf
 from nbsteps.executors.threads import ThreadLane
 from nbsteps.ports import Lane
 
@@ -27,6 +27,7 @@ class Pool:
     def __init__(self, in_process: Perform, in_thread: Perform) -> None:
         self._in_process, self._in_thread = in_process, in_thread
         self._lanes: dict[str, list[Any]] = {}
+        self._shelf = Shelf()
 
     def open(self, executor: str | Executor, workers: int) -> Sequence[Lane]:
         """So many lanes of a kind; those opened before are used again.
@@ -48,7 +49,7 @@ class Pool:
 
     def _maker(self, name: str) -> Callable[[], Any]:
         if name == "processes":
-            return lambda: ProcessLane(self._in_process)
+            return lambda: ProcessLane(self._in_process, self._shelf)
         if name == "threads":
             return lambda: ThreadLane(self._in_thread)
         head, _, argument = name.partition("=")
@@ -62,6 +63,7 @@ class Pool:
             for lane in lanes:
                 lane.stop()
         self._lanes.clear()
+        self._shelf.clear()
 
 
 def check(name: str) -> None:

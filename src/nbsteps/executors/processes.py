@@ -25,18 +25,47 @@ Perform = Callable[[Order], tuple[Reply, ...]]
 _shared: OrderedDict[str, Mapping[str, object]] = OrderedDict()
 
 
+class Shelf:
+    """Shared variables of orders, packed once for all lanes, and removed when no order needs them any more."""
+
+    def __init__(self) -> None:
+        self._parcels: dict[str, Parcel] = {}
+
+    def take(self, order: Order) -> Parcel:
+        """The packed variables.
+
+        Raises:
+            UnsendableError: one of them cannot be pickled.
+        """
+        if order.token not in self._parcels:
+            self._parcels[order.token] = pack_names(dict(order.shared))
+        return self._parcels[order.token]
+
+    def drop(self, token: str) -> None:
+        """Nobody asks for these any more; workers that have mapped them keep them."""
+        parcel = self._parcels.pop(token, None)
+        if parcel is not None:
+            parcel.drop()
+
+    def clear(self) -> None:
+        """Remove everything."""
+        for token in list(self._parcels):
+            self.drop(token)
+
+
 class ProcessLane:
     """One worker process, started when it is first needed, and again after it was stopped or died.
 
     Args:
         perform: executes an order; found by its module and name in the worker.
+        shelf: what the lanes of a pool send to all their workers.
     """
 
     kind = "processes"
     kills = True
 
-    def __init__(self, perform: Perform) -> None:
-        self._perform = perform
+    def __init__(self, perform: Perform, shelf: Shelf) -> None:
+        self._perform, self._shelf = perform, shelf
         self._executor: Any = None
         self._known: set[str] = set()
         self._hello: Future[int] | None = None
@@ -82,32 +111,32 @@ class ProcessLane:
             UnsendableError: something cannot be pickled.
         """
         _ = self.pid
-        shared = None if order.token in self._known else pack_names(dict(order.shared))
-        try:
-            return Packed(order.token, shared, pack(replace(order, shared={})))
-        except UnsendableError:
-            if shared is not None:
-                shared.drop()
-            raise
+        shared = None if order.token in self._known else self._shelf.take(order)
+        return Packed(order.token, shared, pack(replace(order, shared={})))
 
     def submit(self, packed: Packed) -> Future[tuple[Reply, ...]]:
         """Start a packed order."""
         result: Future[tuple[Reply, ...]] = Future()
         result.set_running_or_notify_cancel()
-        parcels = [parcel for parcel in (packed.shared, packed.items) if parcel is not None]
         if packed.shared is None and packed.token not in self._known:
             # The process that had it ended in between.
+            packed.items.drop()
             result.set_exception(CrashedError("the worker process died"))
             return result
         try:
             inner = self._executor.submit(work, self._perform, packed.shared, packed.items, dict(os.environ))
         except (BrokenProcessPool, RuntimeError) as error:
             self.stop()
+            packed.items.drop()
             _fail(result, error)
             return result
         self._known.add(packed.token)
-        inner.add_done_callback(lambda done: _hand_over(done, result, parcels))
+        inner.add_done_callback(lambda done: _hand_over(done, result, packed.items))
         return result
+
+    def release(self, token: str) -> None:
+        """No order with that token follows."""
+        self._shelf.drop(token)
 
     def stop(self) -> None:
         """Kill the process; a future that is still open fails."""
@@ -193,8 +222,9 @@ def stand_in(error: BaseException) -> BaseException:
     return found
 
 
-def _hand_over(done: Future[Parcel], result: Future[tuple[Reply, ...]], parcels: list[Parcel]) -> None:
+def _hand_over(done: Future[Parcel], result: Future[tuple[Reply, ...]], sent: Parcel) -> None:
     """Pass on what the worker sent, or why it sent nothing."""
+    parcels = [sent]
     try:
         packed = done.result()
         parcels.append(packed)

@@ -64,6 +64,9 @@ class ThreadLane:
         if not result.done():
             result.set_result(replies)
 
+    def release(self, token: str) -> None:
+        """Nothing was kept."""
+
     def stop(self) -> None:
         """Give up the order: its result is discarded when it comes."""
         result = self._result
