@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         runs,
         sql,
         steps,
+        toolbar,
         why,
     )
     from nbsteps.core.errors import NbstepsError, NoRetry, Retry, Skip, StepTimeout
@@ -46,6 +47,7 @@ _API = frozenset(
         "runs",
         "sql",
         "steps",
+        "toolbar",
         "why",
     }
 )
@@ -76,6 +78,7 @@ __all__ = [
     "runs",
     "sql",
     "steps",
+    "toolbar",
     "unload_ipython_extension",
     "why",
 ]
