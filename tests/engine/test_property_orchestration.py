@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from nbsteps.core.decide import Action
 from nbsteps.core.events import ItemsSucceeded, StepEnded, StepRestored, StepSucceeded
+from nbsteps.core.missing import MISSING
 from nbsteps.core.policies import Trigger
 from nbsteps.core.rules import Ruling, verdict
 from nbsteps.core.states import GOOD, TERMINAL, ApprovalState, RunState, StepState
@@ -376,6 +377,7 @@ class Orchestration(RuleBasedStateMachine):
     def check_values(self, expected):
         evaluator = self.session.services.evaluator
         made = {producer(name) for name, state in expected.ends.items() if state in GOOD}
+        assert not any(value is MISSING for value in evaluator.names.values())
         evaluator.materialise(made)
         assert {name: evaluator.names[name] for name in made} == {name: expected.values[name] for name in made}
 

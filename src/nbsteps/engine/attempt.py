@@ -17,7 +17,6 @@ from nbsteps.core.errors import (
     UnstorableValueError,
 )
 from nbsteps.core.events import AttemptEnded, AttemptStarted, StepSucceeded
-from nbsteps.core.missing import MISSING
 from nbsteps.core.model import Artifact, Attempt, Failure, Part, Result, Step
 from nbsteps.core.states import AttemptState
 from nbsteps.engine.bindings import NO_VALUE, Bindings, digest_or_unique, is_volatile, unique_digest
@@ -118,8 +117,7 @@ class Attempts:
                 if name not in step.outputs:
                     namespace.pop(name, None)
             namespace.update(covered)
-            for name in [name for name in inputs if namespace.get(name) is MISSING]:
-                del namespace[name]
+            self._bindings.unset_missing(inputs)
             if guard.error is not None:
                 for name, value in stash.items():
                     namespace.setdefault(name, value)

@@ -146,6 +146,12 @@ class Bindings:
         evaluator.materialise(name for name in inputs if evaluator.pending(name))
         return tuple(replaced)
 
+    def unset_missing(self, names: Iterable[str]) -> None:
+        """Take away what stands for values that nobody made: bodies and conditions find it, other cells nothing."""
+        namespace = self._services.evaluator.namespace
+        for name in [name for name in names if namespace.get(name) is MISSING]:
+            del namespace[name]
+
     def _clear(self, name: str, wanted: Bound) -> None:
         evaluator = self._services.evaluator
         self._bound.pop(name, None)

@@ -68,6 +68,8 @@ class Doors:
             book.errors[name] = error
             book.end(name, StepState.FAILED, "condition", failure=describe(error))
             return False
+        finally:
+            self._bindings.unset_missing(reads)
         if not wanted:
             self.skip(step, f"condition is false: {step.options.when}")
         elif step.options.branch:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from nbsteps.core.decide import Action, Decision, Facts
 from nbsteps.core.errors import StoreError
 from nbsteps.core.model import Artifact, Step
-from nbsteps.core.plan import Gates, Plan, forecast
+from nbsteps.core.plan import NOTHING, Gates, Plan, forecast
 from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import StepState
-from nbsteps.engine.bindings import ABSENT, Bound, stored
+from nbsteps.engine.bindings import ABSENT, NO_VALUE, Bound, stored
 from nbsteps.engine.conditions import holds
 from nbsteps.engine.contexts import ContextError
 from nbsteps.engine.judge import Identity
@@ -51,7 +51,7 @@ class Forecast:
             session.keeper.prepare(step, self._graph, "")
         except (ContextError, StoreError) as error:
             return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, str(error.args[0])),))
-        bound = {name: stored(artifact) for name, artifact in inputs.items()}
+        bound = {name: _found(artifact) for name, artifact in inputs.items()}
         bound |= self._unassigned(step, bound)
         identity = self._judge.identify(step, bound)
         if step.options.approve:
@@ -81,11 +81,18 @@ class Forecast:
         session = self._session
         try:
             session.keeper.prepare(step, self._graph, "")
-            session.bindings.provide({name: stored(artifact) for name, artifact in stored_values.items()})
+            session.bindings.provide({name: _found(artifact) for name, artifact in stored_values.items()})
             return holds(step, states, session.services)
         except Exception:  # noqa: BLE001 - what fails in a forecast fails again in the run, and is reported there
             return None
+        finally:
+            session.bindings.unset_missing(stored_values)
 
     def _held(self, step: Step) -> bool:
         identity = self._asked.get(step.name)
         return identity is None or not self._session.is_open(step, identity)
+
+
+def _found(artifact: Artifact) -> Bound:
+    """What a body or a condition would find."""
+    return NO_VALUE if artifact is NOTHING else stored(artifact)
