@@ -303,3 +303,16 @@ def violations(page, where):
         "() => axe.run('.nbs', {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
     )
     return [(where, each["id"], [part["html"][:160] for part in each["nodes"][:3]]) for each in ran["violations"]]
+
+
+def test_an_approval_is_decided_with_its_form_and_the_run_goes_on(show):
+    gate = '%%step gate --approve "Publish?" --ask "share:float=0.5"\npublished = [x * share for x in rows]'
+    page = show("lab", RAW, ROWS, gate)
+    press(page, "Run")
+    await_state(page, "gate", "waiting")
+    form = page.locator(".nbs form.appr")
+    form.get_by_label("share").fill("0.25")
+    form.get_by_role("button", name="Approve").click()
+    await_state(page, "gate", "succeeded")
+    assert execute(page, "print(published)").strip() == "[0.25, 0.5]"
+    assert form.count() == 0
