@@ -308,3 +308,57 @@ def test_a_lone_cell_that_takes_what_is_missing_gets_it():
     assert cells_one_by_one(session, "a", "b") == ["skipped", "succeeded"]
     assert session.services.evaluator.names["b"] == "nbsteps.MISSING"
     assert StepState.SKIPPED is session.ended["a"].state
+
+
+def test_18_a_step_with_side_effects_is_reused_only_while_its_run_is_resumed():
+    store = MemoryStore()
+    send, bad, good = step("send", "1", "--cache run"), step("after", BAD), step("after", "send")
+    assert play(send, bad, store=store).executed == ["send", "after"]
+    assert play(send, bad, store=store).executed == ["after"]
+    assert begin(send, good, store=store).plan().decisions["send"].action is Action.RESTORE
+    assert play(send, good, store=store).executed == ["after"]
+    assert play(send, good, store=store).executed == ["send"]
+
+
+def test_18_so_it_is_while_a_run_waits_for_a_person():
+    store = MemoryStore()
+    cells = (step("send", "1", "--cache run"), step("pay", "send", "--approve 'go on?'"))
+    first = play(*cells, store=store)
+    assert first.said() == {"send": "succeeded", "pay": "waiting(go on?)"}
+    first.session.gate.desk.approve("pay", {})
+    second = play(*cells, store=store)
+    assert (second.executed, second.said()) == (["pay"], {"send": "cached", "pay": "succeeded"})
+    assert play(*cells, store=store).executed == ["send"]
+
+
+def managed(*cells):
+    """A kernel in which the papermill engine has opened a run."""
+    session = begin(*cells)
+    session.begin("papermill", managed=True)
+    return session, session.services.evaluator
+
+
+def test_a_managed_cell_that_waits_for_its_retry_lets_others_run_that_need_no_cell_above_them():
+    session, evaluator = managed(
+        "%%step slow --retries 1 --retry-delay 1h\nflaky(1)\nslow = 1",
+        step("other", "2"),
+        "LIMIT = 3",
+        step("limited", "LIMIT"),
+        step("after", "other"),
+        step("last", "slow"),
+    )
+    assert session.run_cell("slow").shown
+    assert evaluator.executed == ["slow", "other", "after", "slow"]
+    assert evaluator.contexts == []
+    done = session.run_cell("other")
+    assert (str(done.step.state), done.shown) == ("succeeded", False)
+    assert cells_one_by_one(session, "limited", "after", "last") == ["succeeded"] * 3
+    assert str(session.end().state) == "succeeded"
+
+
+def test_a_managed_run_says_what_has_to_wait():
+    session, _ = managed(step("pay", "1", "--approve 'go on?'"), step("after", "pay"), step("other", "2"))
+    assert cells_one_by_one(session, "pay", "after", "other") == ["waiting", "pending", "succeeded"]
+    result = session.end()
+    assert str(result.state) == "waiting"
+    assert result.steps["after"].reason == "step pay waits for approval"

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from nbsteps.core.decide import Decision, Facts, decide
 from nbsteps.core.graph import Graph
 from nbsteps.core.key import key_lines, make_key
-from nbsteps.core.model import Artifact, Part, PartKind, Result, Step
+from nbsteps.core.model import Artifact, CacheMode, Part, PartKind, Result, Step
 from nbsteps.core.names import analyse
+from nbsteps.core.states import GOOD, StepState
 from nbsteps.engine.bindings import Bindings, Bound, is_volatile
 from nbsteps.engine.services import Services
 from nbsteps.identity import code, environment, files, settings
 from nbsteps.ports import Last, Recall
+
+_DONE = GOOD | {StepState.SKIPPED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class Judge:
             last_state=None if last is None else last.state,
             last_parts=result.parts if needs_old and result is not None else None,
             now=self._services.clock.now(),
-            run_id=run_id,
+            run_id=run_id if last is None or step.options.cache is not CacheMode.RUN else self._resumed(last, run_id),
             missing=frozenset(self._bindings.missing),
         )
 
@@ -152,6 +155,11 @@ class Judge:
         """What would be decided if this result were stored under the step's key."""
         facts = self.facts(step, identity, forced=False, run_id="")
         return decide(replace(facts, candidates=(result,), changed=self.changed((result,))))
+
+    def _resumed(self, last: Last, run_id: str) -> str:
+        """The run that the asking one goes on with: the step's last one, if that left something of this run undone."""
+        undone = any(other.state not in _DONE for other in self._recall.last.values())
+        return last.result.run_id if undone and last.state in GOOD and last.result is not None else run_id
 
     def warnings(self, step: Step) -> tuple[str, ...]:
         """What is doubtful about the step's code, each said once."""
