@@ -1,0 +1,82 @@
+"""The history of retries, approvals, items and accepted results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from nbsteps.core.events import AttemptStarted, StepRestored
+from nbsteps.core.model import Attempt
+from nbsteps.core.states import ApprovalState, RunState
+from nbsteps.store.store import DuckStore
+from tests.store.script import NOTEBOOK, Script
+
+EXPIRES = pd.Timestamp(5000.0, unit="s", tz="UTC")
+
+
+@pytest.fixture
+def store(opened: Callable[..., DuckStore]) -> DuckStore:
+    return opened()
+
+
+def test_requests_and_decisions_are_listed(store: DuckStore) -> None:
+    script = Script(store)
+    first = script.ask("a", "q1")
+    script.ask("b", "q2")
+    script.decide(first)
+    script.end(RunState.WAITING)
+    open_, done = store.history.approvals().to_dict("records")
+    assert (done["state"], done["decided_by"], done["comment"]) == ("approved", "ana", "fine")
+    assert (done["values"], done["key"], done["expires_at"]) == (
+        {"amount": 0.25, "way": "b"},
+        "k-a",
+        pd.Timestamp(5000.0, unit="s", tz="UTC"),
+    )
+    assert [pd.isna(open_[name]) for name in ("decided_by", "values", "decided_at")] == [True] * 3
+    assert open_["state"] == "pending"
+    states = store.history.steps().set_index("step")
+    assert states.loc["b", ["state", "reason"]].tolist() == ["waiting", "b: go on?"]
+    assert pd.isna(states.loc["b", "ended_at"])
+    assert store.history.runs()["state"].tolist() == ["waiting"]
+
+
+def test_the_second_decision_of_a_request_counts_for_nothing(store: DuckStore) -> None:
+    script = Script(store)
+    request = script.ask("a", "q1")
+    script.decide(request)
+    script.decide(request, ApprovalState.REJECTED)
+    (found,) = store.approvals(NOTEBOOK)
+    assert found.verdict is not None
+    assert found.verdict.state == "approved"
+    assert store.history.approvals()["state"].tolist() == ["approved"]
+
+
+def test_a_step_shows_that_it_waits_for_its_next_attempt(store: DuckStore) -> None:
+    script = Script(store)
+    script.retry("a")
+    assert store.history.steps()["state"].tolist() == ["retrying"]
+    store.emit(AttemptStarted(2000.0, Attempt("r1", "a", 2, 2000.0, "main", "host", 7, delay=5.0)))
+    assert store.history.steps()["state"].tolist() == ["running"]
+    assert store.history.attempts()["delay"].tolist() == [pd.Timedelta("5s"), pd.Timedelta(0)]
+
+
+def test_each_item_is_an_attempt_and_its_step_is_none(store: DuckStore) -> None:
+    script = Script(store)
+    script.map("m", ["x", "y"])
+    attempts = store.history.attempts()
+    assert sorted(attempts["item"]) == ["i0", "i1"]
+    assert set(attempts["state"]) == {"succeeded"}
+    (row,) = store.history.steps().to_dict("records")
+    assert [row[f"items_{name}"] for name in ("total", "executed", "failed")] == [3, 2, 0]
+    assert (row["state"], row["attempts"]) == ("succeeded", 1)
+    assert sorted(store.history.artifacts()["item"]) == ["", "i0", "i1"]
+
+
+def test_a_result_kept_by_decision_says_who_kept_it(store: DuckStore) -> None:
+    script = Script(store)
+    kept = script.accept(script.succeed("a", "value"))
+    store.emit(StepRestored(50.0, "r1", "a", kept.key, 1.0))
+    assert store.history.steps()["reason"].tolist() == ["accepted by ana"]
+    assert store.recall(NOTEBOOK, ["a"], []).last["a"].result == kept
