@@ -48,7 +48,7 @@ def run(  # noqa: PLR0913 - each is a word of its own, by keyword
         force: run them whatever is stored; all, where no steps are named.
         fail_fast: start nothing more once a step failed.
         workers: bodies at once away from the kernel's main thread; 1 for none.
-        executor: where those are executed, ``threads`` or ``processes``; ``""`` for the usual place.
+        executor: their place, ``threads`` or ``processes``; ``""`` for the usual one.
         kernel: name of a kernel to use instead of the notebook's own.
 
     Returns:
@@ -61,16 +61,23 @@ def run(  # noqa: PLR0913 - each is a word of its own, by keyword
     from nbsteps.notebook import launch  # noqa: PLC0415 - loads papermill, which is slow
     from nbsteps.report import read_report  # noqa: PLC0415 - keeps import nbsteps fast
 
-    if not isinstance(executor, str):
-        msg = "an executor of this process cannot be used by the notebook's kernel"
-        raise UsageError(msg, hint="name it: executor='processes'; in the notebook: %pipeline run --executor VARIABLE")
     wishes = launch.Request(Path(path), dict(params or {}), _optional(output), tuple(steps), force=force)
-    wishes.kernel, wishes.fail_fast, wishes.workers, wishes.executor = kernel, fail_fast, workers, executor
-    wishes.trigger = "api"
-    result = read_report(launch.run(wishes))
+    wishes.kernel, wishes.fail_fast, wishes.trigger = kernel, fail_fast, "api"
+    wishes.workers, wishes.executor = workers, _named(executor)
+    return _unless_cancelled(read_report(launch.run(wishes)))
+
+
+def _unless_cancelled(result: RunResult) -> RunResult:
     if result.state is RunState.CANCELLED:
         raise KeyboardInterrupt
     return result
+
+
+def _named(executor: object) -> str:
+    if isinstance(executor, str):
+        return executor
+    msg = "an executor of this process cannot be used by the notebook's kernel"
+    raise UsageError(msg, hint="name it: executor='processes'; in the notebook: %pipeline run --executor VARIABLE")
 
 
 def _optional(path: AnyPath | None) -> Path | None:

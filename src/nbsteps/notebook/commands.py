@@ -44,6 +44,9 @@ def _positive(text: str) -> int:
     return number
 
 
+_NEEDED = "only these and what they need; all if absent"
+
+
 def pipeline_parser() -> Parser:
     """The parser of ``%pipeline``; ``command`` is None where the line is empty."""
     parser = Parser(prog="%pipeline", description="Run, inspect and explain this notebook's steps.")
@@ -52,9 +55,28 @@ def pipeline_parser() -> Parser:
     def add(name: str, text: str) -> Parser:
         return commands.add_parser(name, help=text, description=text)
 
-    needed = "only these and what they need; all if absent"
-    run = add("run", "run what must run, for these steps and what they need")
-    run.add_argument("steps", nargs="*", metavar="STEP", help=needed)
+    _add_run(add("run", "run what must run, for these steps and what they need"))
+    add("plan", "show what a run would do").add_argument("steps", nargs="*", metavar="STEP", help=_NEEDED)
+    add("why", "say why a step would run or not").add_argument("step", metavar="STEP", help="name of the step")
+    add("cancel", "end the current run; from another cell or a page, since this one waits for it")
+    add("status", "every step as it stands")
+    add("graph", "draw the graph")
+    clear = add("clear", "forget stored results")
+    clear.add_argument("steps", nargs="*", metavar="STEP", help="only these; all if absent")
+    _add_decision(add("approve", "let a step that waits for approval run"), form=True)
+    _add_decision(add("reject", "keep it from running"), form=False)
+    accept = add("accept", "keep a step's stored result although its code changed")
+    accept.add_argument("step", metavar="STEP", help="name of the step")
+    add("check", "list what is wrong with the notebook")
+    history = add("history", "the history as a DataFrame")
+    history.add_argument("kind", nargs="?", choices=KINDS, default="runs", help="which table; runs if absent")
+    notebook = add("notebook", "say which notebook this kernel belongs to")
+    notebook.add_argument("path", nargs="?", metavar="PATH", help="take this one from now on")
+    return parser
+
+
+def _add_run(run: Parser) -> None:
+    run.add_argument("steps", nargs="*", metavar="STEP", help=_NEEDED)
     run.add_argument("--force", nargs="*", metavar="STEP", help="run these (all, if none is named) whatever is stored")
     run.add_argument(
         "--param",
@@ -66,27 +88,13 @@ def pipeline_parser() -> Parser:
     )
     add_manner(run)
     run.add_argument("--dry-run", action="store_true", help="show the plan, run nothing")
-    add("plan", "show what a run would do").add_argument("steps", nargs="*", metavar="STEP", help=needed)
-    add("why", "say why a step would run or not").add_argument("step", metavar="STEP", help="name of the step")
-    add("cancel", "end the current run; from another cell or a page, since this one waits for it")
-    add("status", "every step as it stands")
-    add("graph", "draw the graph")
-    clear = add("clear", "forget stored results")
-    clear.add_argument("steps", nargs="*", metavar="STEP", help="only these; all if absent")
-    for word, text in (("approve", "let a step that waits for approval run"), ("reject", "keep it from running")):
-        decide = add(word, text)
-        decide.add_argument("step", metavar="STEP", help="name of the step")
-        if word == "approve":
-            decide.add_argument("values", nargs="*", metavar="FIELD=VALUE", help="what is filled into the form")
-        decide.add_argument("--comment", "-c", default="", metavar="TEXT", help="kept with the decision")
-    accept = add("accept", "keep a step's stored result although its code changed")
-    accept.add_argument("step", metavar="STEP", help="name of the step")
-    add("check", "list what is wrong with the notebook")
-    history = add("history", "the history as a DataFrame")
-    history.add_argument("kind", nargs="?", choices=KINDS, default="runs", help="which table; runs if absent")
-    notebook = add("notebook", "say which notebook this kernel belongs to")
-    notebook.add_argument("path", nargs="?", metavar="PATH", help="take this one from now on")
-    return parser
+
+
+def _add_decision(decide: Parser, *, form: bool) -> None:
+    decide.add_argument("step", metavar="STEP", help="name of the step")
+    if form:
+        decide.add_argument("values", nargs="*", metavar="FIELD=VALUE", help="what is filled into the form")
+    decide.add_argument("--comment", "-c", default="", metavar="TEXT", help="kept with the decision")
 
 
 def parse_pipeline(line: str) -> argparse.Namespace:
