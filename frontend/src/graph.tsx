@@ -9,7 +9,7 @@ import { Button, Empty, Mark } from "./parts";
 import type { Store } from "./store";
 import type { Graph, Level, LevelName, Shown } from "./types";
 
-const TALLEST = 460;
+const TALLEST = 520;
 const LINEAGE_DIMS = 30;
 /** Steps from which only what is near the view is drawn, in tiles of this size. */
 const CULLED = 200;
@@ -270,7 +270,8 @@ function said(shown: Shown, now: number, level: LevelName): string {
   const number = shown.number || ticking;
   if (level !== "compact") return number;
   if (shown.share !== null) return `${Math.floor(shown.share * 100)}%`;
-  return shown.word.length > 9 ? "" : number.split(" ")[0]!;
+  const first = number.split(" ")[0]!;
+  return shown.word.length > 9 || !/^[~<\d]/.test(first) ? "" : first;
 }
 
 interface View {
