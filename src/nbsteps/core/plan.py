@@ -177,7 +177,7 @@ class _Walk:
         if decision.action is Action.SKIP:
             self._note(name, decision, StepState.UPSTREAM_FAILED)
             return
-        if step.options.map and decision.action is Action.RUN:
+        if step.options.map and decision.action is Action.RUN and unsettled.isdisjoint(producers.values()):
             decision = self._counted(step, decision, inputs)
         state = StepState.CACHED if decision.action is Action.RESTORE else StepState.SUCCEEDED
         if doubts:

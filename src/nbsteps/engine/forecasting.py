@@ -14,6 +14,7 @@ from nbsteps.core.states import StepState
 from nbsteps.engine.bindings import ABSENT, NO_VALUE, Bound, stored
 from nbsteps.engine.conditions import holds
 from nbsteps.engine.contexts import ContextError
+from nbsteps.engine.itemforecast import due_items
 from nbsteps.engine.judge import Identity
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Forecast:
     def over(self, names: tuple[str, ...]) -> Plan:
         """Decide the steps, given in graph order."""
         self._judge.recall(tuple(name for name in names if name not in self._graph.blocked))
-        gates = Gates(ask=self._ask, held=self._held)
+        gates = Gates(ask=self._ask, held=self._held, items=self._items)
         found = forecast(self._graph, frozenset(names), self._assess, self._judge.latest, gates)
         return Plan(found.decisions, self._contexts)
 
@@ -87,6 +88,14 @@ class Forecast:
             return None
         finally:
             session.bindings.unset_missing(stored_values)
+
+    def _items(self, step: Step, inputs: Mapping[str, Artifact]) -> tuple[int, int] | None:
+        """How many items of a map would run, and of how many."""
+        del inputs  # the step's identity has their content
+        session = self._session
+        forced = step.name in self._forced
+        identity = self.identities[step.name]
+        return due_items(session.services, session.bindings, self._judge, step, identity, forced=forced)
 
     def _held(self, step: Step) -> bool:
         identity = self._asked.get(step.name)
