@@ -41,6 +41,7 @@ class StepLanes:
             message = f"{name} was changed since its step wrote it; the step gets what was written"
             self._services.warn(trial.run_id, step.name, message, f"change a copy, or change {name} in a step")
         flight = Flight(self, step, identity, trial, self._order(step, identity, trial))
+        self._bindings.unset_missing(identity.inputs)
         self._waiting.append(flight)
         self.start_next()
         return flight

@@ -58,6 +58,7 @@ class ItemMapper:
             return whole.stopped(error, None if work is None else work.tally)
         finally:
             self._services.epoch += 1
+            self._bindings.unset_missing(identity.inputs)
         return whole.ended(work.tally, work.seconds_saved)
 
     def _lanes(self, step: Step, means: Means) -> Sequence[Lane]:
