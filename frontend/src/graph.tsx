@@ -124,7 +124,9 @@ export function GraphView(props: GraphProps) {
 
   const tabStop = selected ?? graph.steps[0]?.name;
   const focus = (step: string) => {
-    wanted.current = step;
+    const there = stage.current?.querySelector<HTMLElement>(`[data-step="${CSS.escape(step)}"]`);
+    there?.focus({ preventScroll: true });
+    wanted.current = there ? null : step;
     props.select(step);
   };
   const onKey = (event: KeyboardEvent) => {
