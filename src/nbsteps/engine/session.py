@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nbsteps.core.decide import Decision
-from nbsteps.core.errors import Problem, ProblemsError, UsageError
+from nbsteps.core.errors import ProblemsError, UsageError
 from nbsteps.core.events import Cleared
 from nbsteps.core.graph import Graph, build
 from nbsteps.core.model import Cell, Result, Run, RunResult, Step, StepRun
@@ -23,7 +23,7 @@ from nbsteps.engine.hands import crew
 from nbsteps.engine.judge import Identity, Judge
 from nbsteps.engine.live import live_inputs
 from nbsteps.engine.notebook import NotebookCells
-from nbsteps.engine.retrying import doubtful_names
+from nbsteps.engine.refusals import refusals
 from nbsteps.engine.runner import Manner, Runner
 from nbsteps.engine.services import Services, new_id, paused_collector
 from nbsteps.engine.turns import given_parts
@@ -169,7 +169,7 @@ class Session:
         wanted = tuple(targets)
         names = self.select(wanted)
         # What has no name cannot be asked for: it counts where everything is.
-        self._refuse(names if wanted else (*names, ""))
+        self._refuse(names if wanted else (*names, ""), means)
         if parameters:
             self.set_parameters(parameters)
         self.bindings.retire(self.graph().assigned())
@@ -196,21 +196,13 @@ class Session:
         """Ask the current run to end; callable from any thread. False if there is none."""
         return self.services.cancel.ask()
 
-    def _refuse(self, names: Iterable[str]) -> None:
+    def _refuse(self, names: Iterable[str], means: Means | None = None) -> None:
         """Start nothing where something is known to be wrong.
 
         Raises:
             ProblemsError: it is.
         """
-        graph, evaluator = self.graph(), self.services.evaluator
-        wrong = graph.errors(names)
-        steps = [name for name in names if name in graph.steps]
-        if not evaluator.limits:
-            wrong += tuple(_unlimited(graph.steps[name]) for name in steps if _is_limited(graph.steps[name]))
-        listing = [
-            name for name in steps if graph.steps[name].options.retry_on or graph.steps[name].options.no_retry_on
-        ]
-        wrong += tuple(doubtful_names(graph, listing, evaluator.namespace))
+        wrong = refusals(self.graph(), names, self.services.evaluator, means or Means())
         if wrong:
             raise ProblemsError(wrong)
 
@@ -379,15 +371,6 @@ class Session:
         return Runner(
             services, self.bindings, self.keeper, self.judge(), self.graph(), run, crew=self._crew, manner=manner
         )
-
-
-def _is_limited(step: Step) -> bool:
-    return step.options.timeout is not None or step.options.total_timeout is not None
-
-
-def _unlimited(step: Step) -> Problem:
-    message = "a timeout cannot be enforced here: there is no signal for it, or this is not the main thread"
-    return Problem(step.name, step.cell.label, message, "take --timeout and --total-timeout out of its line")
 
 
 _SECRET = re.compile(r"pass|secret|token|credential|api_?key|auth", re.IGNORECASE)
