@@ -13,8 +13,16 @@ from nbsteps.engine.services import Services
 _FAILED: Final = frozenset({StepState.FAILED, StepState.CRASHED})
 
 
-def holds(step: Step, states: Mapping[str, StepState], services: Services) -> bool:
+def holds(
+    step: Step, states: Mapping[str, StepState], services: Services, instead: Mapping[str, object] | None = None
+) -> bool:
     """Whether a step's condition is true, given how other steps ended. What it reads is in place, or pending.
+
+    Args:
+        step: the step.
+        states: how other steps ended.
+        services: of the kernel.
+        instead: values that count in place of what the kernel has under these names.
 
     Raises:
         Exception: whatever the expression raises.
@@ -30,5 +38,5 @@ def holds(step: Step, states: Mapping[str, StepState], services: Services) -> bo
         "skipped": lambda name: states.get(name) is StepState.SKIPPED,
     }
     code = compile(text.strip(), f"<--when of step {step.name}>", "eval")
-    namespace = evaluator.namespace
-    return bool(eval(code, dict(namespace) | asked))  # noqa: S307 - the user's own expression, in his namespace
+    namespace = {**evaluator.namespace, **(instead or {}), **asked}
+    return bool(eval(code, namespace))  # noqa: S307 - the user's own expression, in his namespace

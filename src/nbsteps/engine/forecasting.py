@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nbsteps.core.decide import Action, Decision, Facts
 from nbsteps.core.errors import StoreError
+from nbsteps.core.missing import MISSING
 from nbsteps.core.model import Artifact, Step
 from nbsteps.core.plan import NOTHING, Gates, Plan, forecast
 from nbsteps.core.reasons import Reason, ReasonKind
@@ -78,16 +79,26 @@ class Forecast:
                     self._session.bindings.bind(name, latest[name])
 
     def _ask(self, step: Step, stored_values: Mapping[str, Artifact], states: Mapping[str, StepState]) -> bool | None:
-        """The answer of a condition under stored values, put in place where the kernel has others or none."""
+        """The answer of a condition under stored values, whatever the kernel has in their place."""
         session = self._session
         try:
             session.keeper.prepare(step, self._graph, "")
-            session.bindings.provide({name: _found(artifact) for name, artifact in stored_values.items()})
-            return holds(step, states, session.services)
+            instead = {name: self._value(name, artifact) for name, artifact in stored_values.items()}
+            return holds(step, states, session.services, instead)
         except Exception:  # noqa: BLE001 - what fails in a forecast fails again in the run, and is reported there
             return None
-        finally:
-            session.bindings.unset_missing(stored_values)
+
+    def _value(self, name: str, artifact: Artifact) -> object:
+        """A stored value, taken from the kernel where that has it; what the user has made of it stays as it is."""
+        bindings, services = self._session.bindings, self._session.services
+        if artifact is NOTHING:
+            return MISSING
+        if not bindings.present(name):
+            bindings.bind(name, artifact)
+        if bindings.live(name).digest != artifact.digest:
+            return services.store.get(artifact)
+        services.evaluator.materialise([name])
+        return services.evaluator.namespace[name]
 
     def _items(self, step: Step, inputs: Mapping[str, Artifact]) -> tuple[int, int] | None:
         """How many items of a map would run, and of how many."""
