@@ -289,3 +289,19 @@ def test_what_could_not_be_stored_is_named_the_next_time_too():
     session = begin(*cells, store=store)
     assert session.why("a").text.startswith("uncacheable: output a: it could not be stored")
     assert again(session).executed == ["a"]
+
+
+def test_17_cancelling_while_another_process_computes_the_step_takes_effect_at_once(monkeypatch):
+    session = begin("%%step work\ndone = 1")
+
+    class Held:
+        def __enter__(self):
+            assert session.cancel()
+
+        def __exit__(self, *raised):
+            return None
+
+    monkeypatch.setattr(session.services.store, "flight", lambda _key: Held())
+    played = again(session)
+    assert played.result.state is RunState.CANCELLED
+    assert played.executed == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from nbsteps.core import retry
@@ -161,7 +161,12 @@ class Turns:
         reusable = not work.identity.uncacheable
         if work.number and self._too_late(work):
             return None
-        with self._services.store.flight(work.identity.key) if reusable else nullcontext():
+        services = self._services
+        with ExitStack() as held:
+            if reusable:
+                # Another process may compute this step: a wish to end interrupts the wait for it, too.
+                with services.cancel.body():
+                    held.enter_context(services.store.flight(work.identity.key))
             if reusable and not work.wish.forced:
                 decision = self._decide(work, fresh=True)
                 if decision.result is not None:
