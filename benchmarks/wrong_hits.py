@@ -208,6 +208,7 @@ store; each in a process of its own, for nbsteps in a shell as good as new.
 
 Made on {date} with Python {python} by
 
+<!-- read -->
 ```console
 $ python -m benchmarks.wrong_hits --write docs/explanation/scoreboard.md --every {every} {tools}
 ```
