@@ -6,6 +6,7 @@ A frame of a gigabyte is written once and mapped by every worker: the copies tha
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 import pickle
@@ -13,8 +14,9 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from nbsteps.core.errors import UnsendableError
 
@@ -78,6 +80,48 @@ def pack(value: object, *, files: bool = True) -> Parcel:
 def unpack(parcel: Parcel) -> Any:
     """The value; its large buffers are maps that can be written to without anybody else seeing it."""
     return pickle.loads(parcel.stream, buffers=_mapped(parcel))  # noqa: S301 - from our own worker or kernel
+
+
+def unpack_reply(parcel: Parcel) -> Any:
+    """The same for what comes back to the kernel: its own classes stay as they are.
+
+    A class of the notebook comes back with methods that see the other process's variables. Where cloudpickle finds the
+    class that was sent it would put these into it, and from then on the user's methods would read copies.
+    """
+    return _Returning(io.BytesIO(parcel.stream), buffers=_mapped(parcel)).load()
+
+
+class _Returning(pickle.Unpickler):
+    """Gives a class that is here already no new contents."""
+
+    def __init__(self, file: io.BytesIO, *, buffers: list[memoryview]) -> None:
+        super().__init__(file, buffers=buffers)
+        self._here: set[type] = set()
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
+        if module != "cloudpickle.cloudpickle":
+            return found
+        if name in _TRACKER_AT:
+            return partial(self._class, found, _TRACKER_AT[name])
+        return partial(self._fill, found) if name == "_class_setstate" else found
+
+    def _class(self, make: Callable[..., type], at: int, *arguments: Any) -> type:
+        # cloudpickle has no public word for the classes that it has sent.
+        from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID  # noqa: PLC0415 - keeps import nbsteps fast
+
+        known = _DYNAMIC_CLASS_TRACKER_BY_ID.get(arguments[at])
+        if known is None:
+            return make(*arguments)
+        self._here.add(known)
+        return cast("type", known)
+
+    def _fill(self, fill: Callable[..., type], kind: type, state: object) -> type:
+        return kind if kind in self._here else fill(kind, state)
+
+
+_TRACKER_AT: Final = {"_make_skeleton_class": 4, "_make_skeleton_enum": 5}
+"""How cloudpickle makes classes: the position of what it knows each by, among the arguments."""
 
 
 def _written(buffers: list[memoryview]) -> tuple[str, tuple[tuple[int, int], ...]]:

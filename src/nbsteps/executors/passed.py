@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from nbsteps.core.errors import UnsendableError
-from nbsteps.executors.parcel import Parcel, pack, pack_names, unpack
+from nbsteps.executors.parcel import Parcel, pack, pack_names, unpack, unpack_reply
 from nbsteps.executors.processes import Perform, readable, sendable
 from nbsteps.ports import Order, Reply
 
@@ -94,6 +94,6 @@ def _pass_on(done: Future[Any], result: Future[tuple[Reply, ...]]) -> None:
         return
     try:
         found = done.result()
-        result.set_result(unpack(found) if isinstance(found, Parcel) else found)
+        result.set_result(unpack_reply(found) if isinstance(found, Parcel) else found)
     except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
         result.set_exception(error)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nbsteps.core.errors import CrashedError, UnsendableError
-from nbsteps.executors.parcel import Parcel, pack, pack_names, unpack
+from nbsteps.executors.parcel import Parcel, pack, pack_names, unpack, unpack_reply
 from nbsteps.ports import Order, Reply
 
 IDLE_SECONDS: Final = 300
@@ -228,7 +228,7 @@ def _hand_over(done: Future[Parcel], result: Future[tuple[Reply, ...]], sent: Pa
     try:
         packed = done.result()
         parcels.append(packed)
-        result.set_result(unpack(packed))
+        result.set_result(unpack_reply(packed))
     except (BrokenProcessPool, RuntimeError, KeyError, CancelledError, OSError) as error:
         _fail(result, error)
     except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
