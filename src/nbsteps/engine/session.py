@@ -173,7 +173,11 @@ class Session:
         if parameters:
             self.set_parameters(parameters)
         self.bindings.retire(self.graph().assigned())
-        manner = Manner(frozenset(forced), fail_fast, means or Means())
+        return self._run_all(wanted, names, Manner(frozenset(forced), fail_fast, means or Means()), trigger)
+
+    def _run_all(
+        self, wanted: tuple[str, ...], names: tuple[str, ...], manner: Manner, trigger: str
+    ) -> tuple[RunResult, Mapping[str, BaseException]]:
         runner = self._runner(trigger, manner)
         self._recall(names)
         self._paused = None
