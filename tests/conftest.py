@@ -6,6 +6,7 @@ import atexit
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -50,6 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(patch.undo)
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         patch.delenv(name)
+    # Started in the background of a shell, a process ignores interrupts; tests send them, to itself and to kernels.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name, value in FIXED.items():
         patch.setenv(name, value)
     for name, part in FOLDERS.items():

@@ -19,6 +19,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.conformance.fingerprint import fingerprint
 from tests.conformance.probe import Cell, Probe, source_of
+from tests.conformance.settings import kept_settings
 
 PATIENCE = 90.0
 REPOSITORY = Path(__file__).parents[2]
@@ -222,6 +223,7 @@ def _restore_files(probe: Probe, path: Path) -> None:
             (path.parent / name).write_text(content, encoding="utf-8")
 
 
+@kept_settings()
 def in_shell(shell: Shell, probe: Probe, ground: Ground) -> Trial:
     """Play a probe in shells of this process."""
     from nbsteps.store.store import DuckStore
