@@ -19,7 +19,10 @@ from nbsteps.identity import content
 from nbsteps.identity.feed import digest_texts
 
 UNSEEDED: Final = digest_texts("unseeded")
-_GETTERS: Final = {"random.seed": ("random", "getstate"), "numpy.random.seed": ("numpy.random", "get_state")}
+_HOMES: Final = {"random.seed": "random", "numpy.random.seed": "numpy.random"}
+_PLAIN: Final = frozenset({type(None), str, int, float, tuple})
+_FEW: Final = 5
+"""Members of the tuple that a generator's state is; the tuple of words inside it is compared as a whole."""
 _seedings: dict[str, str] = {}
 _active: list[Draws] = []
 _lock = threading.Lock()
@@ -57,18 +60,34 @@ def _seeded(name: str, *, by_chance: bool) -> None:
 
 def _state(name: str) -> Any:
     """The generator's state; None while its module is not loaded."""
-    home, getter = _GETTERS[name]
-    module = sys.modules.get(home)
-    return None if module is None else getattr(module, getter)()
+    module: Any = sys.modules.get(_HOMES[name])
+    if module is None:
+        return None
+    if name == "random.seed":
+        return module.getstate()
+    # Asked for as a tuple, numpy warns where another bit generator was put in.
+    state = module.get_state(legacy=False)
+    if state["bit_generator"] != "MT19937":
+        return state
+    return "MT19937", state["state"]["key"], state["state"]["pos"], state["has_gauss"], state["gauss"]
 
 
 def _same(one: Any, other: Any) -> bool:
+    """Whether two states are the same: asked after every body, so digests of whole states are too slow."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, tuple) and len(one) == len(other) <= _FEW:
+        return all(map(_same, one, other))
+    if hasattr(one, "tobytes"):
+        return bool(one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes())
+    if type(one) in _PLAIN:
+        return bool(one == other)
     return content.digest(one) == content.digest(other)
 
 
 def seeding_part(name: str) -> Part | None:
     """The part for how a generator was seeded last, outside bodies; None if the name stands for no generator."""
-    return Part(PartKind.ENV, name, _seedings.get(name, UNSEEDED), role="random") if name in _GETTERS else None
+    return Part(PartKind.ENV, name, _seedings.get(name, UNSEEDED), role="random") if name in _HOMES else None
 
 
 class Draws:
@@ -76,7 +95,7 @@ class Draws:
 
     def __init__(self) -> None:
         self.seeded: set[str] = set()
-        self._before = {name: _state(name) for name in _GETTERS}
+        self._before = {name: _state(name) for name in _HOMES}
         self._drawn: dict[str, str] = {}
         with _lock:
             _active.append(self)
