@@ -66,8 +66,11 @@ class Store(Listener, Protocol):
     def find_items(self, keys: Collection[str]) -> Mapping[str, tuple[Result, ...]]:
         """Results of a map's items under each of the keys, newest first, in one look; keys without any are absent."""
 
-    def flight(self, key: str) -> AbstractContextManager[None]:
-        """Hold the key so that one process at a time computes it; waits while another live process holds it."""
+    def flight(self, key: str, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Hold the key so that one process at a time computes it; gives whether it is held.
+
+        While another live process holds it this waits, or gives False at once without ``wait``.
+        """
 
     def approvals(self, notebook: str, step: str = "") -> tuple[Approval, ...]:
         """Requests of a notebook, or of one step, newest first, with what other processes decided a moment ago."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.e2e.building import step
+import time
+from collections import Counter
+
+from tests.e2e.building import PATIENCE, finish, step
 
 
 def live(nb):
@@ -34,3 +37,33 @@ def test_a_class_that_was_in_another_process_still_reads_the_notebooks_variables
     assert kernel.run("print(prices)").text == "[0, 3, 6, 9]\n"
     assert nb.run()["exit_code"] == 0
     assert nb.executed() == ["sold", "prices"]
+
+
+def test_a_step_in_the_air_is_executed_once_by_two_runs(nb):
+    """The first step, which is not cached, keeps both runs busy; then both have come to the second."""
+    gate = nb.outside / "gate"
+    gate.touch()
+    waiting = f"import os, time\nwhile os.path.exists({str(gate)!r}):\n    time.sleep(0.01)"
+    nb.write(
+        step("own --cache off", waiting, "own = 1"),
+        step("shared", waiting, "shared = 2"),
+        step("after", "after = own + shared"),
+    )
+    kernel = live(nb)
+    manner = "--workers 2 --executor processes"
+    process = nb.start_cli("run", nb.path.name, "--json", *manner.split())
+    wait_for(nb, "own", "shared")
+    request = kernel.send(f"%pipeline run {manner}")
+    wait_for(nb, "own", "own", "shared")
+    gate.unlink()
+    assert kernel.receive(request).error == ""
+    assert finish(process).code == 0
+    assert sorted(nb.executed()) == ["after", "own", "own", "shared"]
+
+
+def wait_for(nb, *marks):
+    """Wait until the bodies have left at least these marks, in any order."""
+    deadline = time.monotonic() + PATIENCE
+    while Counter(marks) - Counter(nb.trace.read_text().split()):
+        assert time.monotonic() < deadline, nb.trace.read_text()
+        time.sleep(0.02)

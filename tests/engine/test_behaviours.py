@@ -301,7 +301,7 @@ def test_17_cancelling_while_another_process_computes_the_step_takes_effect_at_o
         def __exit__(self, *raised):
             return None
 
-    monkeypatch.setattr(session.services.store, "flight", lambda _key: Held())
+    monkeypatch.setattr(session.services.store, "flight", lambda _key, *, wait: Held())
     played = again(session)
     assert played.result.state is RunState.CANCELLED
     assert played.executed == []

@@ -40,6 +40,7 @@ _ALWAYS = {
     PartKind.SCHEME: ReasonKind.SCHEME,
     PartKind.PYTHON: ReasonKind.PYTHON,
     PartKind.CODE: ReasonKind.CODE,
+    PartKind.MAP: ReasonKind.MAP,
     PartKind.OUTPUTS: ReasonKind.OUTPUTS,
     PartKind.HELPER: ReasonKind.HELPER,
     PartKind.MODULE: ReasonKind.MODULE,

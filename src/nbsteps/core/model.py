@@ -162,6 +162,7 @@ class PartKind(StrEnum):
     SCHEME = "scheme"
     PYTHON = "python"
     CODE = "code"
+    MAP = "map"
     OUTPUTS = "outputs"
     HELPER = "helper"
     VALUE = "value"

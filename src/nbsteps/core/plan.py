@@ -17,6 +17,7 @@ from nbsteps.core.conditions import is_default
 from nbsteps.core.decide import Action, Decision, Facts, decide
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Artifact, Step
+from nbsteps.core.policies import Trigger
 from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.rules import Ruling, States, chosen_producer, ruling, why
 from nbsteps.core.states import TERMINAL, StepState
@@ -98,7 +99,8 @@ class _Walk:
         """Decide one step; those that come before it were taken."""
         stopped = self._stopped(name)
         found = ruling(self._graph, name, self._states, self._chosen) if stopped is None else Ruling.UPSTREAM_FAILED
-        if stopped is None and found in {Ruling.SKIP, Ruling.UPSTREAM_FAILED}:
+        doubts = self._failing(name) if found is Ruling.SKIP else ()
+        if stopped is None and not doubts and found in {Ruling.SKIP, Ruling.UPSTREAM_FAILED}:
             kind = ReasonKind.SKIPPED if found is Ruling.SKIP else ReasonKind.BLOCKED
             text = why(self._graph, name, self._states, self._chosen) if found is Ruling.SKIP else self._needed(name)
             stopped = _never(kind, text)
@@ -106,7 +108,7 @@ class _Walk:
             self._note(name, stopped, StepState.SKIPPED if found is Ruling.SKIP else StepState.UPSTREAM_FAILED)
             return
         step = self._graph.steps[name]
-        doubts = self._doubts(name) if found is Ruling.WAIT else ()
+        doubts = self._doubts(name) if found is Ruling.WAIT else doubts
         if not doubts and step.options.when and not is_default(step.options):
             answer = self._answer(step)
             if answer is False:
@@ -128,6 +130,20 @@ class _Walk:
         """The step whose problem is this one's."""
         edges = self._graph.edges[name]
         return f"needs step {next(step for step in edges if self._states.get(step) is StepState.UPSTREAM_FAILED)}"
+
+    def _failing(self, name: str) -> tuple[Reason, ...]:
+        """The steps whose failure this one waits for, where they will run: nobody knows how they end."""
+        options, parents = self._graph.steps[name].options, self._graph.parents[name]
+        run = [step for step in parents if self._runs(step)]
+        if options.catch:
+            hoped = [options.catch] if self._runs(options.catch) else []
+        elif options.trigger is Trigger.ONE_FAILED or (
+            options.trigger is Trigger.ALL_FAILED and len(run) == len(parents)
+        ):
+            hoped = run
+        else:
+            hoped = []
+        return tuple(Reason(ReasonKind.DEPENDS, step) for step in hoped)
 
     def _doubts(self, name: str) -> tuple[Reason, ...]:
         """The steps of which it depends whether this one runs, where they are in doubt themselves."""

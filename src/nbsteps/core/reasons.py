@@ -16,6 +16,7 @@ class ReasonKind(StrEnum):
     UNCACHEABLE = "uncacheable"
     NEVER_RAN = "never ran"
     CODE = "code"
+    MAP = "map"
     OUTPUTS = "outputs"
     HELPER = "helper"
     INPUT = "input"
@@ -55,6 +56,7 @@ TEXTS: Final = MappingProxyType(
         ReasonKind.UNCACHEABLE: "uncacheable: {name}",
         ReasonKind.NEVER_RAN: "never ran",
         ReasonKind.CODE: "code changed",
+        ReasonKind.MAP: "--map changed",
         ReasonKind.OUTPUTS: "outputs changed",
         ReasonKind.HELPER: "helper {name} changed",
         ReasonKind.INPUT: "input {name} changed",

@@ -64,7 +64,7 @@ TRANSITIONS: Final = MappingProxyType(
         | _ENDS_EARLY,
         _S.QUEUED: frozenset({_S.RUNNING, _S.CACHED, _S.FAILED}) | _ENDS_EARLY,
         _S.RUNNING: frozenset({_S.SUCCEEDED, _S.FAILED, _S.RETRYING, _S.SKIPPED}) | _ENDS_EARLY,
-        _S.RETRYING: frozenset({_S.RUNNING, _S.FAILED}) | _ENDS_EARLY,
+        _S.RETRYING: frozenset({_S.RUNNING, _S.CACHED, _S.FAILED}) | _ENDS_EARLY,
         _S.WAITING: frozenset({_S.QUEUED, _S.CACHED, _S.SKIPPED, _S.FAILED}) | _ENDS_EARLY,
         _S.SUCCEEDED: frozenset[StepState](),
         _S.CACHED: frozenset[StepState](),

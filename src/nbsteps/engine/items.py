@@ -114,9 +114,11 @@ def identify_items(
     if step.options.map_key:
         return _by_key(step, base, values, namespace)
     items = []
+    # By name: the order in which --map lists its variables does not count.
+    order = sorted(range(len(step.options.map)), key=lambda at: step.options.map[at].item)
     for position, each in enumerate(values):
         digests = tuple(map(digest_or_unique, each))
-        items.append(Item(position, each, item_key(base, digests), digests))
+        items.append(Item(position, each, item_key(base, [digests[at] for at in order]), digests))
     return items
 
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from nbsteps.core.decide import Decision, Facts, decide
 from nbsteps.core.graph import Graph
 from nbsteps.core.key import key_lines, make_key
-from nbsteps.core.model import Artifact, CacheMode, Part, PartKind, Result, Step
+from nbsteps.core.model import Artifact, CacheMode, Part, PartKind, Result, Step, StepOptions
 from nbsteps.core.names import analyse
+from nbsteps.core.policies import MapSource
 from nbsteps.core.states import GOOD, StepState
 from nbsteps.engine.bindings import Bindings, Bound, is_volatile
 from nbsteps.engine.services import Services
 from nbsteps.identity import code, environment, files, settings
+from nbsteps.identity.feed import digest_texts
+from nbsteps.identity.trees import body_digest
 from nbsteps.ports import Last, Recall
 
 _DONE = GOOD | {StepState.SKIPPED}
@@ -87,6 +90,8 @@ class Judge:
     def identify(self, step: Step, inputs: Mapping[str, Bound], given: tuple[Part, ...] = ()) -> Identity:
         """The step's key under the given content of its inputs, and of what the engine binds for it."""
         static = self._static(step)
+        if step.options.map:
+            given += map_parts(step.options)
         bound = dict(inputs)
         uncacheable = list(static.uncacheable)
         for name in sorted(static.reached - bound.keys() - frozenset(step.outputs)):
@@ -101,9 +106,20 @@ class Judge:
 
     def common(self, step: Step, inputs: Mapping[str, Bound]) -> Identity:
         """What the items of a map share: the step without what it runs over, unless its code reads that itself."""
-        over = {source.items for source in step.options.map} - analyse(step.body).reads
-        shared = replace(step, name=f"{step.name}[]", reads=step.reads - over)
+        sources = step.options.map
+        over = {source.items for source in sources} - analyse(step.body).reads
+        options = replace(step.options, map=tuple(MapSource(source.item, "") for source in sources))
+        reads = step.reads - over | self._asking(step.options)
+        shared = replace(step, name=f"{step.name}[]", reads=reads, options=options)
         return self.identify(shared, {name: bound for name, bound in inputs.items() if name not in over})
+
+    def _asking(self, options: StepOptions) -> frozenset[str]:
+        """Functions that tell a map's items apart; whatever else ``--map-key`` reads shows in its value."""
+        if not options.map_key:
+            return frozenset()
+        namespace = self._services.evaluator.namespace
+        asked = analyse(options.map_key.strip()).reads - {source.item for source in options.map}
+        return frozenset(name for name in asked.difference(self._stop) if callable(namespace.get(name)))
 
     def _packages(self, inputs: Mapping[str, Bound]) -> tuple[Part, ...]:
         """Parts for the distributions that the inputs' types come from: their methods are code that runs, too."""
@@ -226,6 +242,13 @@ class Judge:
         warnings = (*closure.warnings, *(f"uncacheable: {text}" for text in closure.uncacheable))
         lines = tuple(key_lines(parts))
         return _Static(parts, closure.reached, closure.uncacheable, warnings, make_key((), lines), lines)
+
+
+def map_parts(options: StepOptions) -> tuple[Part, ...]:
+    """Which variable takes its values from where, and what tells items apart: with the same body, other results."""
+    pairs = sorted(f"{source.item}={source.items}" for source in options.map)
+    digest = digest_texts("map", *pairs, body_digest(options.map_key.strip()) if options.map_key else "")
+    return (Part(PartKind.MAP, "", digest, ",".join(pairs) + (f" by {options.map_key}" if options.map_key else "")),)
 
 
 def _unstored(step: Step, result: Result) -> tuple[str, ...]:

@@ -106,6 +106,8 @@ class Runner:
         self._services.cancel.end()
         if state is RunState.CANCELLED:
             self.cancel(self._names)
+        for work in self._flying.values():
+            work.hold.close()
         book = self.book
         for name in rules.caught(self._graph, book.states):
             book.steps[name] = replace(book.steps[name], handled=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from nbsteps.core import retry
 from nbsteps.core.decide import Decision, decide
 from nbsteps.core.errors import StepTimeout
 from nbsteps.core.events import StepRestored, StepRetrying, StepStarted
 from nbsteps.core.graph import Graph
-from nbsteps.core.model import Part, PartKind, Result, Step, StepRun
+from nbsteps.core.model import CacheMode, Part, PartKind, Result, Step, StepRun
 from nbsteps.core.reasons import mend
 from nbsteps.core.states import StepState
 from nbsteps.core.terms import ERROR
@@ -47,6 +48,8 @@ class Wish:
 
 NO_WISH = Wish()
 NO_LIMIT = retry.Limit()
+_LOOK: Final = 0.1
+"""Between two looks at whether another process has computed a step, seconds."""
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class Work:
         due: when that is, by the clock's ``monotonic``.
         limit: how long the latest attempt may take.
         flying: the latest attempt, where it is executed elsewhere.
+        hold: keeps other processes from computing the same while it flies.
     """
 
     step: Step
@@ -76,6 +80,7 @@ class Work:
     due: float = 0.0
     limit: retry.Limit = NO_LIMIT
     flying: Flying | None = None
+    hold: ExitStack = field(default_factory=ExitStack)
 
 
 class Turns:
@@ -91,6 +96,7 @@ class Turns:
         self._crew = crew
         self._means = means
         self._attempts = Attempts(services, bindings)
+        self._flying = 0
         self.slowness = Slowness(services)
         self.doors = Doors(services, bindings, book, crew.gate)
         self._graph: Graph
@@ -141,7 +147,7 @@ class Turns:
     def _settle(self, work: Work) -> Work | None:
         decision = self._decide(work)
         if decision.result is not None:
-            self._restore(work.step, decision.result)
+            self._restore(work, decision.result)
             return None
         work.reasons = tuple(map(str, decision.reasons))
         return self.attempt(work)
@@ -158,26 +164,37 @@ class Turns:
             StoreError: an input cannot be read back.
             KeyboardInterrupt: the user interrupted; the step is recorded as cancelled.
         """
-        reusable = not work.identity.uncacheable
+        # What nobody may reuse is nothing to wait for.
+        reusable = not work.identity.uncacheable and work.step.options.cache is CacheMode.ON
         if work.number and self._too_late(work):
             return None
-        services = self._services
         with ExitStack() as held:
-            if reusable:
-                # Another process may compute this step: a wish to end interrupts the wait for it, too.
-                with services.cancel.body():
-                    held.enter_context(services.store.flight(work.identity.key))
+            if reusable and not self._held(work, held):
+                work.due = self._services.clock.monotonic() + _LOOK
+                return work
             if reusable and not work.wish.forced:
                 decision = self._decide(work, fresh=True)
                 if decision.result is not None:
-                    self._restore(work.step, decision.result)
+                    self._restore(work, decision.result)
                     return None
                 work.reasons = work.reasons or tuple(map(str, decision.reasons))
             executed = self._execute(work)
-        if isinstance(executed, Executed):
-            return self.conclude(work, executed)
-        work.flying = executed
-        return work
+            if not isinstance(executed, Executed):
+                work.flying, work.hold = executed, held.pop_all()
+                self._flying += 1
+                return work
+        return self.conclude(work, executed)
+
+    def _held(self, work: Work, held: ExitStack) -> bool:
+        """Keep other processes from computing the same; False while one does and this one must not wait for it.
+
+        Whoever has steps in the air never waits, or two runs could wait for each other's.
+        """
+        services = self._services
+        # A wish to end interrupts the wait, too.
+        with services.cancel.body():
+            flight = services.store.flight(work.identity.key, wait=not self._flying)
+            return held.enter_context(flight)
 
     def _too_late(self, work: Work) -> bool:
         """Whether the time over all attempts ran out while the step waited."""
@@ -226,7 +243,13 @@ class Turns:
         Raises:
             KeyboardInterrupt: it was interrupted.
         """
-        work.flying = None
+        if work.flying is not None:
+            work.flying = None
+            self._flying -= 1
+        with work.hold:
+            return self._concluded(work, executed)
+
+    def _concluded(self, work: Work, executed: Executed) -> Work | None:
         name, error = work.step.name, executed.error
         if executed.result is not None:
             self._succeed(work, executed.result, executed)
@@ -301,8 +324,8 @@ class Turns:
         )
         self._book.good(done, result)
 
-    def _restore(self, step: Step, result: Result) -> None:
-        services = self._services
+    def _restore(self, work: Work, result: Result) -> None:
+        services, step = self._services, work.step
         self._bindings.restore(result)
         if step.optional:
             for name in step.optional.difference(result.outputs):
@@ -317,6 +340,7 @@ class Turns:
             key=result.key,
             started_at=now,
             ended_at=now,
+            attempts=work.number,
             time_saved=result.duration,
             output_bytes=size,
         )

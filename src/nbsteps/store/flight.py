@@ -31,38 +31,49 @@ class Flight:
         self._local: dict[str, threading.Lock] = {}
 
     @contextlib.contextmanager
-    def hold(self, key: str, on_wait: Callable[[str], None]) -> Iterator[None]:
-        """Hold a key, waiting while another live process or thread holds it.
+    def hold(self, key: str, on_wait: Callable[[str], None], *, wait: bool = True) -> Iterator[bool]:
+        """Hold a key, waiting while another live process or thread holds it; without ``wait``, give False then.
 
         A thread that holds it already goes on. Where the folder cannot be written only threads exclude each other.
         """
         if self._held.get(key) == threading.get_ident():
-            yield
+            yield True
             return
         try:
             path, byte = self._place(key)
-            lock = locks.wait_for(path, byte, on_wait=lambda waited: on_wait(self._message(byte, waited)))
+            timeout = None if wait else 0.0
+
+            def told(waited: float) -> None:
+                on_wait(self._message(byte, waited))
+
+            lock = locks.wait_for(path, byte, timeout=timeout, on_wait=told)
         except OSError:
-            with self._among_threads(key):
-                yield
+            with self._among_threads(key, wait=wait) as held:
+                yield held
             return
-        assert lock is not None  # noqa: S101 - without a timeout the wait ends with the lock
+        if lock is None:
+            yield False
+            return
         self._held[key] = threading.get_ident()
         try:
             self._sign(byte)
-            yield
+            yield True
         finally:
             del self._held[key]
             lock.release()
 
     @contextlib.contextmanager
-    def _among_threads(self, key: str) -> Iterator[None]:
-        with self._local.setdefault(key, threading.Lock()):
-            self._held[key] = threading.get_ident()
-            try:
-                yield
-            finally:
-                del self._held[key]
+    def _among_threads(self, key: str, *, wait: bool) -> Iterator[bool]:
+        lock = self._local.setdefault(key, threading.Lock())
+        if not lock.acquire(blocking=wait):
+            yield False
+            return
+        self._held[key] = threading.get_ident()
+        try:
+            yield True
+        finally:
+            del self._held[key]
+            lock.release()
 
     def _place(self, key: str) -> tuple[Path, int]:
         number = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little") >> 2

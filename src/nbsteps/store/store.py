@@ -142,9 +142,12 @@ class DuckStore:
         """Seconds that the latest successes of a step took, newest first, fifty at most."""
         return self.ledger.durations(notebook, step)
 
-    def flight(self, key: str) -> AbstractContextManager[None]:
-        """Hold the key so that one process and thread at a time computes it; look again with :meth:`find` then."""
-        return self._flight.hold(key, self._on_wait)
+    def flight(self, key: str, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Hold the key so that one process and thread at a time computes it; look again with :meth:`find` then.
+
+        Gives whether it is held: False only without ``wait``, while another live process or thread holds it.
+        """
+        return self._flight.hold(key, self._on_wait, wait=wait)
 
     def put(self, value: object, digest: str) -> Artifact:
         """Store a value under its content digest, once.
