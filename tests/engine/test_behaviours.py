@@ -287,7 +287,7 @@ def test_what_could_not_be_stored_is_named_the_next_time_too():
     cells = ("%%step a\na = 1", "%%step b\nb = 2")
     play(*cells, store=store)
     session = begin(*cells, store=store)
-    assert session.why("a").text.startswith("uncacheable: output a: it could not be stored")
+    assert session.why("a").text.startswith("uncacheable: output a: a value of type int cannot be stored")
     assert again(session).executed == ["a"]
 
 

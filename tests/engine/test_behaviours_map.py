@@ -2,7 +2,7 @@
 
 import pytest
 
-from nbsteps.core.events import AttemptEnded, ItemsStarted, ItemsSucceeded, Progressed, StepRetrying
+from nbsteps.core.events import AttemptEnded, ItemsStarted, ItemsSucceeded, Progressed, StepRestored, StepRetrying
 from nbsteps.core.states import AttemptState, StepState
 from nbsteps.testing import MemoryStore, make_session
 
@@ -317,3 +317,24 @@ def test_a_time_for_all_of_it_ends_the_map():
     assert step.state is StepState.FAILED
     assert step.reason.startswith("total_timeout")
     assert counts(step) == (3, 2, 0, 0)
+
+
+def test_why_a_tolerated_failure_runs_again_and_what_cannot_be_kept():
+    failing = Notebook(body="if a == 3: raise ValueError(a)\ny = a", options="--tolerate 1")
+    failing.run()
+    assert failing.session.why("each").text == "1 of 4 items, uncacheable: 1 of 4 items failed, which --tolerate allows"
+    reading = Notebook(body="y = iter([a])", more=("%%step late\nz = iter([1])",))
+    reading.run()
+    for name, seen in (("each", "output y: list_iterator"), ("late", "output z: list_iterator"), ("total", "y: list")):
+        said = reading.session.why(name).text
+        assert seen in said, name
+        assert "has no content digest: reading an iterator" in said, name
+
+
+def test_a_restored_map_says_how_many_items_it_is_of():
+    notebook = Notebook(body="import nbsteps\nif a == 2: raise nbsteps.Skip\ny = a")
+    assert counts(notebook.run()) == (4, 4, 0, 0)
+    step = notebook.run()
+    assert step.state is StepState.CACHED
+    assert counts(step) == (4, 0, 4, 0)
+    assert [event.items for event in notebook.events if isinstance(event, StepRestored) and event.items] == [step.items]

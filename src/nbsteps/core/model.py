@@ -234,6 +234,8 @@ class Result:
         duration: seconds the successful attempt took.
         item: key of the mapped item that this is the result of, ``""`` for a whole step's.
         accepted_by: who decided to keep this result although the code had changed; ``""`` where nobody had to.
+        uncacheable: what keeps it from being reused, each text starting with a name where there is one.
+        items: how many items a map ran over; None for other steps.
     """
 
     key: str
@@ -250,6 +252,8 @@ class Result:
     duration: float = 0.0
     item: str = ""
     accepted_by: str = ""
+    uncacheable: tuple[str, ...] = ()
+    items: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,9 +201,10 @@ class Attempts:
             started_at=attempt.started_at,
             ended_at=now,
             duration=outcome.duration,
+            uncacheable=(*identity.uncacheable, *uncacheable),
         )
         ended = replace(attempt, state=AttemptState.SUCCEEDED, ended_at=now, peak_rss=services.host.peak_rss())
-        services.emit(StepSucceeded(now, ended, result, (*identity.uncacheable, *uncacheable)))
+        services.emit(StepSucceeded(now, ended, result, result.uncacheable))
         return Executed(result)
 
     def _store_outputs(self, step: Step) -> tuple[dict[str, Artifact], tuple[str, ...]]:
@@ -216,13 +217,14 @@ class Attempts:
                 self._bindings.absent(name)
                 continue
             value = services.evaluator.namespace[name]
-            digest, artifact = "", None
+            digest, artifact, why = "", None, ""
             try:
                 digest = content.digest(value)
                 artifact = outputs[name] = services.store.put(value, digest)
             except (UndigestibleError, UnstorableValueError) as error:
-                uncacheable.append(f"{name}: {error.problem.message}")
-            self._bindings.note(name, value, digest or unique_digest(), artifact)
+                why = error.problem.message
+                uncacheable.append(f"{name}: {why}")
+            self._bindings.note(name, value, digest or unique_digest(), artifact, why)
         return outputs, tuple(uncacheable)
 
     def _store_displays(self, outcome: Outcome) -> Artifact | None:

@@ -21,11 +21,13 @@ class Bound:
         digest: of its content, or a stand-in that equals no other.
         artifact: None where it is not stored.
         module: top-level module of its type, ``""`` where unknown.
+        why: what keeps its content from having a digest, or from being stored; ``""`` where nothing does.
     """
 
     digest: str
     artifact: Artifact | None
     module: str = ""
+    why: str = ""
 
 
 ABSENT: Final = Bound("absent", None)
@@ -74,9 +76,9 @@ class Bindings:
             self.missing |= {artifact.digest, error.digest or artifact.digest}
             raise
 
-    def note(self, name: str, value: object, digest: str, artifact: Artifact | None) -> None:
+    def note(self, name: str, value: object, digest: str, artifact: Artifact | None, why: str = "") -> None:
         """Remember what a body just assigned, and that its value is stored again."""
-        self._bound[name] = Bound(digest, artifact, module_of(value))
+        self._bound[name] = Bound(digest, artifact, module_of(value), why)
         self.missing.discard(digest)
 
     def absent(self, name: str) -> None:
@@ -113,9 +115,9 @@ class Bindings:
         if bound is not None and self._services.evaluator.pending(name):
             return bound
         value = self._services.evaluator.namespace[name]
-        digest = digest_or_unique(value)
+        digest, why = digest_or_why(value)
         same = bound is not None and bound.digest == digest
-        return Bound(digest, bound.artifact if same and bound is not None else None, module_of(value))
+        return Bound(digest, bound.artifact if same and bound is not None else None, module_of(value), why)
 
     def provide(self, inputs: Mapping[str, Bound], *, verify: bool = True) -> tuple[str, ...]:
         """Make the namespace hold exactly the content that ``inputs`` names for each variable.
@@ -173,10 +175,15 @@ class Bindings:
 
 def digest_or_unique(value: object) -> str:
     """Content digest, or for a value that has none an identifier that no other value ever gets."""
+    return digest_or_why(value)[0]
+
+
+def digest_or_why(value: object) -> tuple[str, str]:
+    """The same, and what keeps a value from having a digest, ``""`` where nothing does."""
     try:
-        return content.digest(value)
-    except UndigestibleError:
-        return unique_digest()
+        return content.digest(value), ""
+    except UndigestibleError as error:
+        return unique_digest(), error.problem.message
 
 
 def unique_digest() -> str:

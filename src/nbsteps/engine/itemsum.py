@@ -95,10 +95,11 @@ class Whole:
             started_at=attempt.started_at,
             ended_at=now,
             duration=now - attempt.started_at + seconds_saved,
+            uncacheable=(*self._identity.uncacheable, *uncacheable),
+            items=tally.total,
         )
         ended = replace(attempt, state=AttemptState.SUCCEEDED, ended_at=now, peak_rss=services.host.peak_rss())
-        reasons = (*self._identity.uncacheable, *uncacheable)
-        services.emit(StepSucceeded(now, ended, result, reasons, tally.counts()))
+        services.emit(StepSucceeded(now, ended, result, result.uncacheable, tally.counts()))
         return Executed(result, items=tally.counts())
 
     def _outputs(self, tally: Tally) -> tuple[dict[str, Artifact], list[str]]:

@@ -101,7 +101,8 @@ class Judge:
             [Part(PartKind.VALUE, name, value.digest, _shown(value), "input") for name, value in bound.items()]
         ) + self._packages(bound)
         own += given
-        uncacheable += [f"{name}: has no content digest" for name, value in bound.items() if is_volatile(value.digest)]
+        volatile = {name: value for name, value in bound.items() if is_volatile(value.digest)}
+        uncacheable += [f"{name}: {value.why or 'has no content digest'}" for name, value in volatile.items()]
         return Identity(make_key(own, static.lines), static.digest, static.parts + own, bound, tuple(uncacheable))
 
     def common(self, step: Step, inputs: Mapping[str, Bound]) -> Identity:
@@ -152,7 +153,7 @@ class Judge:
         needs_old = not candidates and result is not None
         uncacheable = identity.uncacheable
         if needs_old and result is not None and result.key == identity.key:
-            uncacheable += _unstored(step, result)
+            uncacheable += _unkept(step, result, uncacheable)
         return Facts(
             options=step.options,
             parts=identity.parts,
@@ -251,10 +252,10 @@ def map_parts(options: StepOptions) -> tuple[Part, ...]:
     return (Part(PartKind.MAP, "", digest, ",".join(pairs) + (f" by {options.map_key}" if options.map_key else "")),)
 
 
-def _unstored(step: Step, result: Result) -> tuple[str, ...]:
-    """What the last result lacks, although its body must have assigned it: it could not be stored."""
-    names = [name for name in step.outputs if name not in result.outputs and name not in step.optional]
-    return tuple(f"output {name}: it could not be stored; assign what can be, such as a list of it" for name in names)
+def _unkept(step: Step, result: Result, known: tuple[str, ...]) -> tuple[str, ...]:
+    """What kept the last result from being reused, beyond what is known; names of outputs are told as such."""
+    texts = (text for text in result.uncacheable if text not in known)
+    return tuple(f"output {text}" if text.partition(":")[0] in step.outputs else text for text in texts)
 
 
 def _shown(value: Bound) -> str:

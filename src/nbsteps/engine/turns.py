@@ -12,7 +12,7 @@ from nbsteps.core.decide import Decision, decide
 from nbsteps.core.errors import StepTimeout
 from nbsteps.core.events import StepRestored, StepRetrying, StepStarted
 from nbsteps.core.graph import Graph
-from nbsteps.core.model import CacheMode, Part, PartKind, Result, Step, StepRun
+from nbsteps.core.model import CacheMode, ItemCounts, Part, PartKind, Result, Step, StepRun
 from nbsteps.core.reasons import mend
 from nbsteps.core.states import StepState
 from nbsteps.core.terms import ERROR
@@ -331,8 +331,9 @@ class Turns:
             for name in step.optional.difference(result.outputs):
                 self._bindings.absent(name)
         now = services.clock.now()
+        items = None if result.items is None else ItemCounts(result.items, 0, result.items, 0)
         size = sum([artifact.bytes for artifact in result.outputs.values()])
-        services.emit(StepRestored(now, self._book.run_id, step.name, result.key, result.duration, size))
+        services.emit(StepRestored(now, self._book.run_id, step.name, result.key, result.duration, size, items))
         done = StepRun(
             step=step.name,
             state=StepState.CACHED,
@@ -343,6 +344,7 @@ class Turns:
             attempts=work.number,
             time_saved=result.duration,
             output_bytes=size,
+            items=items,
         )
         self._book.good(done, result)
 

@@ -130,6 +130,8 @@ def encode_result(r: Result, parts: str | None = None) -> Record:
         r.duration,
         r.item,
         r.accepted_by,
+        list(r.uncacheable),
+        r.items,
     ]
 
 
@@ -146,11 +148,17 @@ def decode_result(row: Record, parts: str | None = None, shared: str = "") -> St
         decode_parts(row[7]) if row[7] else (),
         None if row[8] is None else decode_artifact(row[8]),
         *row[9:14],
+        **_decode_fate(row[14:16]),
     )
     object.__setattr__(result, "_decoded", None)
     object.__setattr__(result, "_text", row[6] if parts is None else parts)
     object.__setattr__(result, "shared", "" if shared == "[]" else shared)
     return result
+
+
+def _decode_fate(row: Record) -> dict[str, Any]:
+    """What keeps a result from being reused, and of how many items it is; old records end before."""
+    return {"uncacheable": tuple(row[0]), "items": row[1]} if row else {}
 
 
 def _encode_run(r: Run) -> Record:
