@@ -67,3 +67,17 @@ def wait_for(nb, *marks):
     while Counter(marks) - Counter(nb.trace.read_text().split()):
         assert time.monotonic() < deadline, nb.trace.read_text()
         time.sleep(0.02)
+
+
+def test_a_body_that_catches_its_time_limit_has_failed_all_the_same(nb):
+    caught = "import time\ntry:\n    time.sleep(300)\nexcept BaseException:\n    made = 'half'"
+    each = "import time\ntry:\n    time.sleep(300 if x else 0)\nexcept BaseException:\n    pass\ny = x"
+    nb.write(
+        step("made --timeout 0.2s", caught),
+        "xs = [0, 1]",
+        step("each --map x=xs --timeout 0.3s --tolerate 1", each),
+    )
+    kernel = live(nb)
+    assert kernel.run("%pipeline run").error.startswith("StepTimeout")
+    assert kernel.run("print(y, len(y.errors))").text == "[0] 1\n"
+    assert {row["step"]: row["state"] for row in nb.history("steps")} == {"made": "failed", "each": "succeeded"}

@@ -33,7 +33,7 @@ class Stops:
     Attributes:
         armed: whether a signal raises; it is set by whoever starts the body, by plain assignment, right before and
             right after: nothing can come between such an assignment and its effect.
-        missed: an interrupt or a timeout that came while nothing was armed.
+        missed: an interrupt that came while nothing was armed, or a timeout, which a body cannot undo by catching it.
     """
 
     __slots__ = ("_limit", "armed", "missed")
@@ -52,10 +52,11 @@ class Stops:
         self._stop(StepTimeout(self._limit or 0.0))
 
     def _stop(self, error: BaseException) -> None:
+        interrupts = isinstance(error, KeyboardInterrupt)
+        if not (self.armed and interrupts) and (interrupts or self.missed is None):
+            self.missed = error
         if self.armed:
             raise error
-        if self.missed is None or isinstance(error, KeyboardInterrupt):
-            self.missed = error
 
 
 @contextmanager
