@@ -129,6 +129,7 @@ REASONS = {
     ReasonKind.UNCACHEABLE: "something that it reads, or that it put out, has no content to compare",
     ReasonKind.NEVER_RAN: "no result of this step is known in this notebook",
     ReasonKind.CODE: "its body is another program",
+    ReasonKind.MAP: "it runs over other variables, or another `--map-key` tells its items apart",
     ReasonKind.OUTPUTS: "it puts out other names",
     ReasonKind.HELPER: "a function or class that it uses is another program",
     ReasonKind.INPUT: "what another step made has other content",
