@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nbsteps.identity.environment import observe_env
 from nbsteps.identity.observed import observe_reads
@@ -18,6 +18,8 @@ from nbsteps.ports import Order, Repeat, Reply
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+_SITES: Final = frozenset({"site-packages", "dist-packages"})
 
 
 def prepare() -> None:
@@ -49,12 +51,18 @@ def _placed(order: Order) -> Iterator[None]:
     folder = os.fspath(order.folder)
     before = os.getcwd()  # noqa: PTH109 - a text
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        sys.path.insert(_after_standard_library(sys.path), folder)
     os.chdir(folder)
     try:
         yield
     finally:
         os.chdir(before)
+
+
+def _after_standard_library(path: Sequence[str]) -> int:
+    """Where a kernel has the notebook's folder: a file of the user's named statistics.py hides no standard module."""
+    sites = (at for at, entry in enumerate(path) if os.path.basename(entry) in _SITES)  # noqa: PTH119 - a text
+    return next(sites, 0)
 
 
 def _one(order: Order, item: Mapping[str, object], evaluator: ShellEvaluator, run: Repeat) -> Reply:
