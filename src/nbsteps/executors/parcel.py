@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from nbsteps.core.errors import UnsendableError
+from nbsteps.executors import owned
 
 _LARGE: Final = 1 << 20
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder in memory, not a predictable file
@@ -44,6 +45,7 @@ class Parcel:
         if self.path:
             with suppress(OSError):
                 os.unlink(self.path)  # noqa: PTH108 - a text
+            owned.let_go()
 
 
 def pack(value: object, *, files: bool = True) -> Parcel:
@@ -126,7 +128,9 @@ _TRACKER_AT: Final = {"_make_skeleton_class": 4, "_make_skeleton_enum": 5}
 
 def _written(buffers: list[memoryview]) -> tuple[str, tuple[tuple[int, int], ...]]:
     size = sum(raw.nbytes + _ALIGN for raw in buffers)
-    descriptor, path = tempfile.mkstemp(prefix="nbsteps-", suffix=".buffers", dir=_place(size))
+    place = _place(size) or tempfile.gettempdir()
+    owned.sweep(place)
+    descriptor, path = owned.create(place)
     spans = []
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
