@@ -77,6 +77,10 @@ def check(events, *lines):
         ),
         (StepRetrying(0, "r", "clean", 1, 0.0, 0.0), "↻ clean retrying, attempt 2"),
         (StepRetrying(0, "r", "clean", 1, 3.0, 3.0, "x"), "↻ clean item x retrying in 3.0s, attempt 2"),
+        (
+            StepRetrying(0, "r", "clean", 1, 3.0, 3.0, "7178a67e578d"),
+            "↻ clean item 7178a67e retrying in 3.0s, attempt 2",
+        ),
         (StepSlow(0, "r", "clean", 90, 40), "! warning: clean: takes longer than usual: 1m 30s so far, 40s as a rule"),
         (decided(ApprovalState.APPROVED, "dana", "fine"), "✓ clean approved by dana: fine"),
         (decided(ApprovalState.EXPIRED), "» clean expired"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import Final, assert_never
 
 from nbsteps.core.events import (
     Accepted,
@@ -31,6 +31,8 @@ from nbsteps.core.model import Failure, ItemCounts
 from nbsteps.core.states import ApprovalState, StepState
 from nbsteps.display.standing import SIGNS, WORDS
 from nbsteps.display.wording import count, duration, one_line
+
+_ITEM: Final = 8
 
 
 class ProgressLines:
@@ -83,7 +85,8 @@ class ProgressLines:
         failure = self._failures.get(event.step)
         after = "" if failure is None else f"after {failure.error_type}: {failure.message}"
         soon = f" in {duration(event.delay)}" if event.delay > 0 else ""
-        name = f"{event.step} item {event.item}" if event.item else event.step
+        # Enough of its key to find its attempts by.
+        name = f"{event.step} item {event.item[:_ITEM]}" if event.item else event.step
         self._line(StepState.RETRYING, name, f"retrying{soon}, attempt {event.attempt + 1}", after)
 
     def _progress(self, event: Progressed) -> None:
