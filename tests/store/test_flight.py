@@ -118,3 +118,13 @@ def test_the_store_looks_again_inside(tmp_path: Path) -> None:
     with store.flight("key"):
         assert store.find("key") == ()
     store.close()
+
+
+def test_who_does_not_wait_is_told_that_another_holds_the_key(tmp_path: Path) -> None:
+    flight, process = make(tmp_path), holder(tmp_path)
+    with flight.hold("key", print, wait=False) as held:
+        assert not held
+    process.communicate()
+    with flight.hold("key", print, wait=False) as held, flight.hold("key", print, wait=False) as again:
+        assert held
+        assert again
