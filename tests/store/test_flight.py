@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
@@ -128,3 +129,28 @@ def test_who_does_not_wait_is_told_that_another_holds_the_key(tmp_path: Path) ->
     with flight.hold("key", print, wait=False) as held, flight.hold("key", print, wait=False) as again:
         assert held
         assert again
+
+
+def test_an_interrupt_right_after_the_lock_was_taken_leaves_nothing_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flight = make(tmp_path)
+
+    def interrupted(_byte: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(flight, "_sign", interrupted)
+        with pytest.raises(KeyboardInterrupt), flight.hold("key", print):
+            pass
+    assert flight._held == {}
+    with make(tmp_path).hold("key", print, wait=False) as held:
+        assert held
+
+
+def test_a_lock_that_nobody_has_any_more_is_given_up(tmp_path: Path) -> None:
+    assert locks.Lock.acquire(tmp_path / "lock") is not None
+    gc.collect()
+    again = locks.Lock.acquire(tmp_path / "lock")
+    assert again is not None
+    again.release()

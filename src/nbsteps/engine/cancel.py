@@ -20,7 +20,7 @@ class Cancel:
     def begin(self) -> None:
         """A run begins; wishes of before do not concern it."""
         with self._lock:
-            self._running, self.asked = True, False
+            self._running, self._in_body, self.asked = True, False, False
 
     def end(self) -> None:
         """The run is over."""
@@ -59,5 +59,7 @@ class Cancel:
         try:
             yield
         finally:
+            # First, since an interrupt can strike while the lock is awaited; who saw a body has interrupted it then.
+            self._in_body = False
             with self._lock:
-                self._in_body = False
+                pass

@@ -54,12 +54,13 @@ class Flight:
         if lock is None:
             yield False
             return
-        self._held[key] = threading.get_ident()
         try:
+            # Inside: an interrupt that struck between the two would leave the key held for ever.
+            self._held[key] = threading.get_ident()
             self._sign(byte)
             yield True
         finally:
-            del self._held[key]
+            self._held.pop(key, None)
             lock.release()
 
     @contextlib.contextmanager

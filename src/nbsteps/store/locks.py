@@ -59,7 +59,10 @@ def let_go(descriptor: int) -> bool:
 
 
 class Lock:
-    """One held lock; :meth:`release` gives it up. Usable from any thread, dropped in forked children."""
+    """One held lock; :meth:`release` gives it up. Usable from any thread, dropped in forked children.
+
+    One that nobody has any more is given up, too: an interrupt can strike before whoever asked for it has it.
+    """
 
     __slots__ = ("_pid", "descriptor")
 
@@ -74,17 +77,19 @@ class Lock:
         Raises:
             OSError: the file cannot be opened for writing.
         """
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        lock = cls(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666))
         try:
-            taken = _try(descriptor, byte)
+            _descriptors.add(lock.descriptor)
+            if _try(lock.descriptor, byte):
+                return lock
         except BaseException:
-            os.close(descriptor)
+            lock.release()
             raise
-        if not taken:
-            os.close(descriptor)
-            return None
-        _descriptors.add(descriptor)
-        return cls(descriptor)
+        lock.release()
+        return None
+
+    def __del__(self) -> None:
+        self.release()
 
     def release(self) -> None:
         """Give the lock up; nothing happens if it was given up before, or in a forked child."""
