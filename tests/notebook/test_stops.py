@@ -17,6 +17,9 @@ from nbsteps.notebook.stops import stops
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
 
+# The time is up when the body says so: with a short limit it could be over before the body began.
+UP = "import signal\nsignal.setitimer(signal.ITIMER_REAL, 0.05, signal.getitimer(signal.ITIMER_REAL)[1])"
+
 # Each would last for minutes; the limit is that of the whole test run otherwise.
 ENDLESS = {
     "sleep": "import time\ntime.sleep(300)",
@@ -48,7 +51,7 @@ def body(shell):
     """Execute a body with a limit; its outcome."""
     evaluator = ShellEvaluator(shell)
 
-    def run(source, timeout=0.2):
+    def run(source, timeout=300):
         step = Step("work", Cell("cell 1", f"%%step work\n{source}"), source, StepOptions(), (), (), frozenset())
         return evaluator.run_body(step, timeout=timeout)
 
@@ -59,9 +62,9 @@ def body(shell):
 @pytest.mark.parametrize("source", ENDLESS.values(), ids=ENDLESS.keys())
 def test_a_body_is_stopped_where_it_stands(body, source):
     before = signal.getsignal(signal.SIGALRM), signal.getsignal(signal.SIGINT)
-    outcome = body(source)
+    outcome = body(f"{UP}\n{source}")
     assert type(outcome.error) is StepTimeout
-    assert outcome.error.seconds == 0.2
+    assert outcome.error.seconds == 300
     assert "step work (cell 1)" in outcome.traceback
     assert "stops.py" not in outcome.traceback
     assert (signal.getsignal(signal.SIGALRM), signal.getsignal(signal.SIGINT)) == before
@@ -70,16 +73,20 @@ def test_a_body_is_stopped_where_it_stands(body, source):
 
 
 def test_a_body_may_clean_up(body, shell):
-    outcome = body("import time\ndone = []\ntry:\n    time.sleep(300)\nfinally:\n    done.append('cleaned')")
+    up = UP.replace("\n", "; ")
+    outcome = body(f"import time\ndone = []\ntry:\n    {up}; time.sleep(300)\nfinally:\n    done.append('cleaned')")
     assert type(outcome.error) is StepTimeout
     assert shell.user_ns["done"] == ["cleaned"]
 
 
 SWALLOWS = """
+import signal
 import time
 seen = []
 while len(seen) < 2:
     try:
+        if not seen:
+            signal.setitimer(signal.ITIMER_REAL, 0.05, signal.getitimer(signal.ITIMER_REAL)[1])
         time.sleep(300)
     except BaseException as error:
         seen.append(type(error).__name__)
@@ -91,6 +98,12 @@ def test_one_that_swallows_everything_is_stopped_again(body, shell):
     assert shell.user_ns["seen"] == ["StepTimeout", "StepTimeout"]
 
 
+def test_a_short_limit_stops_a_body_whether_it_began_or_not(body):
+    outcome = body(ENDLESS["sleep"], timeout=0.2)
+    assert type(outcome.error) is StepTimeout
+    assert outcome.error.seconds == 0.2
+
+
 def test_a_body_in_time_is_not_stopped(body):
     assert body("x = 1", timeout=300).error is None
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
@@ -100,7 +113,7 @@ def test_somebody_elses_alarm_goes_on(body):
     rang = []
     signal.signal(signal.SIGALRM, lambda *_: rang.append(True))
     signal.setitimer(signal.ITIMER_REAL, 300, 7)
-    body(ENDLESS["sleep"])
+    body(ENDLESS["sleep"], timeout=0.2)
     left, interval = signal.getitimer(signal.ITIMER_REAL)
     assert 0 < left <= 300
     assert interval == 7
