@@ -79,6 +79,8 @@ class Whole:
         if tally.failed:
             # What a rerun would try again must not be skipped by one.
             uncacheable.append(f"{len(tally.failed):,} of {tally.total:,} items failed, which --tolerate allows")
+        if tally.skipped:
+            uncacheable.append(f"{len(tally.skipped):,} of {tally.total:,} items were skipped by the body")
         displays = merged(display for position in sorted(tally.shown) for display in tally.shown[position])
         kept = services.store.put(displays, content.digest(displays)) if displays else None
         now = services.clock.now()
