@@ -244,7 +244,7 @@ def saying(**answers: bool | None) -> Gates:
             {"changed": "a"},
             "a: run (code changed); h: skip (step a did not fail); "
             "t: skip (trigger one_failed: step a succeeded)",
-            id="what runs is taken to succeed",
+            id="what runs may fail, and who handles it may run",
         ),
         pytest.param(
             ("%%step a --when q\nx = 1", "%%step b\ny = x", "%%step c --trigger none_failed\nz = x",
