@@ -242,8 +242,7 @@ def saying(**answers: bool | None) -> Gates:
             ("%%step a\nx = 1", "%%step h --catch a\nw = 1", "%%step t --trigger one_failed --after a\nv = 1"),
             NO_GATES,
             {"changed": "a"},
-            "a: run (code changed); h: skip (step a did not fail); "
-            "t: skip (trigger one_failed: step a succeeded)",
+            "a: run (code changed); h: may run (depends on step a); t: may run (depends on step a)",
             id="what runs may fail, and who handles it may run",
         ),
         pytest.param(
