@@ -249,6 +249,7 @@
         if (kernel.supportsSubshells) await Promise.race([comm.subshellStarted, elapsed(PATIENCE)]);
         if (this.panel.isDisposed || this.panel.sessionContext.session?.kernel !== kernel) return;
         this.comm = comm;
+        this.answered = false;
         comm.open({});
         this.send();
       } catch (error) {
@@ -309,6 +310,7 @@
     }
 
     heard(message) {
+      this.answered = true;
       if (message.kind === "state") {
         this.nodes = message.whole ? message.nodes : { ...this.nodes, ...message.nodes };
         this.running = message.running;
@@ -333,7 +335,8 @@
       this.draw();
       try {
         await this.save();
-        if (!this.comm) {
+        // A kernel that has not answered yet may be about to refuse: nbsteps is loaded by this then, or was already.
+        if (!this.comm || !this.answered) {
           const loaded = await kernel.requestExecute({ code: LOAD, silent: true, store_history: false }).done;
           if (loaded.content.status === "error") {
             this.refused(loaded.content);
