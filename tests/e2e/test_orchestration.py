@@ -54,11 +54,29 @@ def test_a_headless_run_honours_branches_skips_and_catches(nb):
     assert shown["c2"].error == ""
     assert shown["c2"].state["reason"] == "condition is false: total < 10"
     assert shown["c7"].text == "skipped: reads rows, and step idle was skipped\n"
-    assert shown["c9"].error == "KeyError: 'shop'"
+    assert shown["c9"].error == ""
+    assert "KeyError: 'shop'" in shown["c9"].text
+    assert shown["c9"].text.endswith("handled by step save\n")
     assert "KeyError" in shown["c10"].text
     again = nb.run()
     assert nb.executed() == ["idle", "load"]
     assert ends(again) == {**ENDS, **dict.fromkeys(("total", "big", "report", "save"), "cached")}
+
+
+def test_papermill_ends_as_the_run_does(nb):
+    """A handled failure is shown without being the notebook's; one that nobody handles is, and it is the only one."""
+    nb.write(*FLOW)
+    done = nb.papermill(engine="nbsteps")
+    assert (done.code, nb.history("runs")[0]["state"]) == (0, "succeeded"), done.err
+    output = nb.read(nb.outside / "out.ipynb")
+    assert [cell.id for cell in output.cells] == [cell.id for cell in nb.read().cells]
+    (load,) = (cell for cell in output.cells if cell.id == "c9")
+    assert (load.metadata.nbsteps.state, load.metadata.nbsteps.handled_by) == ("failed", "save")
+    assert output.metadata.papermill.exception is None
+    nb.edit("saved = type(error).__name__", "saved = nothing")
+    done = nb.papermill(engine="nbsteps")
+    assert (done.code, nb.history("runs")[0]["state"]) == (1, "failed")
+    assert {cell for cell, shown in nb.output().items() if shown.error} == {"c9", "c10"}
 
 
 def test_a_live_run_and_a_headless_one_agree(nb):

@@ -26,12 +26,12 @@ from nbsteps.core.graph import Graph
 from nbsteps.core.model import Cell
 from nbsteps.core.states import RunState, StepState
 from nbsteps.notebook import gate
+from nbsteps.notebook.papermill_cells import DIED, death, error_of, handlers, settle, state_of
 from nbsteps.notebook.plain_run import PlainRun, is_plain
 from nbsteps.notebook.remote import EarlyKernel, KernelError, ask, last_words
 from nbsteps.notebook.wire import STATE_KEY, cells_as_rows
 from nbsteps.report import EXIT_CODES, crashed_report
 
-DIED = "the kernel died"
 INTERRUPTED = "interrupted"
 WARNING = "warning"
 _HINT_AFTER = 10.0
@@ -168,7 +168,13 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             report = self._plain.end(state)
         self._warn(report)
         report["problems"] = [*report["problems"], *self._failed_contexts, *self._warnings]
+        settle(self.nb, handlers(report["steps"], self._graph), self._cell_of)
         self._conclude(report)
+
+    def _cell_of(self, step: str) -> Any:
+        """The cell that holds a step."""
+        found = ((index, understand(code, index)[0]) for index, code in self._cells.items())
+        return next(self.nb.cells[at] for at, what in found if isinstance(what, Draft) and what.name == step)
 
     def _warn(self, answer: dict[str, Any]) -> None:
         """Pass on what the kernel's store has to say."""
@@ -229,7 +235,7 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             self.nb_man.cell_exception(cell, cell_index=index, exception=error)
         except DeadKernelError as error:
             self._mark(cell, understood, StepState.CRASHED, DIED)
-            cell.outputs.append(_death(understood, last_words(self.log_file)))
+            cell.outputs.append(death(understood, last_words(self.log_file)))
             self.nb_man.cell_exception(cell, cell_index=index, exception=error)
             raise
         self._note(cell, understood, time.monotonic() - started, failed=failed)
@@ -238,12 +244,12 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
         if isinstance(understood, Context):
             self._note_context(cell, understood, seconds, failed=failed)
             return
-        state = _state_of(cell) or {"step": understood.name, "state": str(StepState.FAILED), "reason": ""}
+        state = state_of(cell) or {"step": understood.name, "state": str(StepState.FAILED), "reason": ""}
         if failed and state["state"] != str(StepState.CANCELLED):
             state = {**state, "state": str(StepState.FAILED)}
         self._gate.step_ended(understood.name, StepState(state["state"]))
         if state["state"] == str(StepState.FAILED):
-            state = {**state, "error": _error_of(cell)}
+            state = {**state, "error": error_of(cell)}
         cell.metadata[STATE_KEY] = {**state, "run_id": self._run_id}
         self._wishes.tell(state)
 
@@ -253,7 +259,7 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             self._mark(cell, understood, StepState.CANCELLED, INTERRUPTED)
         elif failed:
             self._gate.context_failed(understood)
-            error = _error_of(cell) or {"type": "error", "message": ""}
+            error = error_of(cell) or {"type": "error", "message": ""}
             message = f"{error['type']}: {error['message']}"
             self._mark(cell, understood, StepState.FAILED, message)
             self._failed_contexts.append(_problem(label, message, "error"))
@@ -286,30 +292,6 @@ def _elsewhere(call: Callable[[], Any]) -> None:
 
 def _problem(cell: str, message: str, severity: str) -> dict[str, str]:
     return {"step": "", "cell": cell, "message": message, "hint": "", "severity": severity}
-
-
-def _death(understood: Draft | Context, words: str) -> Any:
-    """The error that a cell shows in which the kernel died."""
-    what = f"step {understood.name}" if isinstance(understood, Draft) else understood.cell.label
-    message = f"{DIED} while {what} was executed"
-    traceback = [f"DeadKernelError: {message}", *words.splitlines()]
-    return new_output("error", ename="DeadKernelError", evalue=message, traceback=traceback)  # type: ignore[no-untyped-call]  # nbformat is untyped
-
-
-def _state_of(cell: Any) -> dict[str, Any] | None:
-    """The state that the step's note carries in its metadata."""
-    for output in reversed(cell.outputs):
-        state = output.get("metadata", {}).get(STATE_KEY)
-        if state is not None:
-            return dict(state)
-    return None
-
-
-def _error_of(cell: Any) -> dict[str, str] | None:
-    for output in cell.outputs:
-        if output.output_type == "error":
-            return {"type": output.ename, "message": output.evalue}
-    return None
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
