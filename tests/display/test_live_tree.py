@@ -15,7 +15,7 @@ def node(state, number="", reasons="", since=None, share=None):
     return {"state": str(state), "number": number, "reasons": reasons, "since": since, "share": share}
 
 
-RUN = {"run_id": "r", "started": 100.0, "ended": None, "done": 1, "total": 3, "until": 190.0}
+RUN = {"run_id": "r", "started": 100.0, "ended": None, "done": 1, "total": 3, "until": 190.0, "most": True}
 NODES = {
     "load": node(StepState.SUCCEEDED, "1.0s"),
     "clean": node(StepState.RUNNING, "340/1000", since=110.0, share=0.34),
@@ -36,7 +36,7 @@ def check(made, *lines, width=80, height=24, now=120.0):
 def test_each_step_is_a_line_with_state_number_and_bar():
     check(
         tree(),
-        "nb.ipynb  1/3 steps, 20s, up to 1m 10s left",
+        "nb.ipynb  1/3 steps, 20s, up to 1 min left",
         "✓ load   succeeded  1.0s",
         "▸ clean  running  340/1000, 10s  ━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌ 34%",
         "◌ plot   pending",
@@ -121,6 +121,31 @@ class Terminal(io.StringIO):
         return [row.rstrip() for row in self.rows if row.strip()]
 
 
+@pytest.mark.parametrize(
+    ("run", "now", "says"),
+    [
+        ({"until": 190.0}, 120.0, ", about 1 min left"),
+        ({"until": 190.0, "most": True}, 100.0, ", up to 2 min left"),
+        ({"until": 190.0}, 189.0, ", about a few seconds left"),
+        ({"until": 190.0}, 195.0, ""),
+        ({"until": 190.0, "after": 45.0}, 400.0, ", about 45s left"),
+        ({"until": None}, 120.0, ""),
+        ({"until": 190.0, "ended": 120.0}, 130.0, ""),
+    ],
+)
+def test_how_long_it_goes_on_is_never_negative(run, now, says):
+    made = LiveTree("nb", 100.0)
+    made.take({"nodes": {}, "run": RUN | {"most": False} | run})
+    (head,) = made.lines(now, 80, 24)
+    assert head.partition("s,")[2].partition(",")[2] == says[1:]
+
+
+def test_a_running_step_says_how_long_it_usually_takes():
+    made = LiveTree("nb", 100.0)
+    made.take({"nodes": {"a": node(StepState.RUNNING, since=110.0) | {"usual": 64.0}}, "run": None})
+    assert made.lines(152.0, 80, 24)[1] == "▸ a  running  42s of ~1m 04s"
+
+
 def test_a_picture_replaces_the_one_before_and_what_is_said_stays_above():
     terminal, batches = Terminal(), [[{"nodes": {"a": node(StepState.RUNNING)}, "run": RUN}]]
     screen = LiveScreen(
@@ -131,14 +156,14 @@ def test_a_picture_replaces_the_one_before_and_what_is_said_stays_above():
         size=lambda: (80, 24),
     )
     with screen:
-        assert terminal.shown == ["nb  1/3 steps, 20s, up to 1m 10s left", "▸ a  running"]
+        assert terminal.shown == ["nb  1/3 steps, 20s, up to 1 min left", "▸ a  running"]
         assert not terminal.cursor
         screen.say("! something")
         batches.append([{"nodes": {"a": node(StepState.SUCCEEDED), "b": node(StepState.PENDING)}, "run": RUN}])
         screen.draw()
     assert terminal.shown == [
         "! something",
-        "nb  1/3 steps, 20s, up to 1m 10s left",
+        "nb  1/3 steps, 20s, up to 1 min left",
         "✓ a  succeeded",
         "◌ b  pending",
     ]

@@ -65,6 +65,20 @@ def test_a_plan_begins_with_its_forecast_and_names_each_step_with_its_reasons():
     ]
 
 
+def test_a_plan_says_how_long_it_would_take_where_all_of_it_is_known():
+    decisions = {"load": run(CODE), "clean": restore(), "join": run(CODE)}
+    usual = {"load": 30.0, "clean": 5.0, "join": 34.0}
+    made = graph("load", "clean", "join")
+    head, _, _, *rows = text.plan_lines(Plan(decisions), made, usual).splitlines()
+    assert head == "2 of 3 steps would run, 1 would be restored, about 1m 04s"
+    assert rows == [
+        "  load   run       code changed, ~30s",
+        "  clean  restore   unchanged, spares 42s",
+        "  join   run       code changed, ~34s",
+    ]
+    assert text.plan_lines(Plan(decisions), made, {"load": 30.0}).partition("\n")[0].endswith("restored")
+
+
 def test_a_plan_of_some_steps_shows_only_those():
     lines = text.plan_lines(Plan({"load": restore()}), graph("load", "clean"))
     assert lines.startswith("0 of 1 step would run, 1 would be restored\n")

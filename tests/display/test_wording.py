@@ -10,7 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbsteps.display.diff import unified
-from nbsteps.display.wording import count, duration, indent, moment, one_line, plain, size, table
+from nbsteps.display.wording import count, duration, indent, moment, one_line, plain, roughly, size, table
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "a few seconds"),
+        (0, "a few seconds"),
+        (9.9, "a few seconds"),
+        (10, "10s"),
+        (11.2, "15s"),
+        (54, "55s"),
+        (55, "1 min"),
+        (89, "1 min"),
+        (91, "2 min"),
+        (3560, "59 min"),
+        (3599, "1 h"),
+        (4700, "1 h 20 min"),
+        (7100, "2 h"),
+        (math.nan, "a few seconds"),
+        (math.inf, "a few seconds"),
+    ],
+)
+def test_an_estimate_reads(seconds, text):
+    assert roughly(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ changes of one step the last is sent.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ from nbsteps.core.events import (
 )
 from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import GOOD, StepState
+from nbsteps.display.estimate import Outlook
+from nbsteps.display.pace import Pace, Standing
 from nbsteps.display.standing import WORDS
 from nbsteps.display.view import NodeView, Row, node_views
 from nbsteps.display.wording import count, duration, one_line
@@ -46,6 +48,7 @@ class Shown:
     Attributes:
         since: seconds since the epoch at which it entered its state, while that lasts; None otherwise.
         share: how far it is, 0 to 1; None where that is not known.
+        usual: seconds that it usually takes, while it runs; None where nothing is known.
     """
 
     state: str
@@ -54,6 +57,7 @@ class Shown:
     reasons: str = ""
     since: float | None = None
     share: float | None = None
+    usual: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,9 @@ class RunView:
         started: seconds since the epoch.
         ended: the same; None while it goes on.
         done: how many of its ``total`` steps have ended.
-        until: when it will end, by what its steps took the last time; None where nothing is known.
+        until: when it will end, by what its steps took before; None where nothing is known of one of them.
+        after: so many seconds it goes on at least once what runs now has ended.
+        most: whether that is the most that it can take, as it is not known which steps will be executed.
     """
 
     run_id: str
@@ -75,6 +81,8 @@ class RunView:
     done: int = 0
     total: int = 0
     until: float | None = None
+    after: float = 0.0
+    most: bool = False
 
 
 class Board:
@@ -91,7 +99,8 @@ class Board:
         self._changed: dict[str, None] = {}
         self._run: RunView | None = None
         self._covered: dict[str, bool] = {}
-        self._expected: dict[str, float] = {}
+        self._pace = Pace()
+        self._at = 0.0
         self._waiting: dict[str, Request] = {}
         self._forecast = ""
         self._said: list[str] = []
@@ -110,6 +119,11 @@ class Board:
         with self._lock:
             return self._run is not None
 
+    def expect(self, usual: Mapping[str, float], before: Mapping[str, Sequence[str]], workers: int = 1) -> None:
+        """Say what steps usually take in seconds, what comes before each, and how many bodies run at once."""
+        with self._lock:
+            self._pace.know(usual, before, workers)
+
     def rest(self, rows: Iterable[Row], requests: Iterable[Request] = ()) -> None:
         """Show a forecast: every step as it ended the last time, and what would be done now.
 
@@ -119,11 +133,8 @@ class Board:
         views = node_views(rows)
         with self._lock:
             self._nodes = {name: self._kept(name, view) for name, view in views.items()}
-            due = [(name, decision, result) for name, _state, decision, result in rows if decision.action in _WOULD_RUN]
-            self._expected = {
-                name: known.duration for name, decision, result in due if (known := decision.result or result)
-            }
-            self._forecast = _forecast([name for name, *_ in due], len(rows), self._expected)
+            due = [name for name, _state, decision, _result in rows if decision.action in _WOULD_RUN]
+            self._forecast = _forecast(len(due), len(rows), self._pace.forecast(due, _last(rows)))
             self._waiting = {request.step: request for request in requests}
             for name, request in self._waiting.items():
                 self._nodes[name] = _waiting(request)
@@ -147,6 +158,7 @@ class Board:
     def emit(self, event: Event) -> None:
         """Take note of an event; those that show nothing change nothing."""
         with self._lock:
+            self._at = getattr(event, "at", self._at)
             self._take(event)
         self._wake()
 
@@ -171,7 +183,7 @@ class Board:
         for name in event.steps:
             self._put(name, Shown(StepState.PENDING, WORDS[StepState.PENDING]))
         self._run = RunView(event.run_id, "running", WORDS[StepState.RUNNING], event.at, total=len(event.steps))
-        self._run = replace(self._run, until=self._until(event.at))
+        self._pace.begin(event.steps)
         self._forecast = ""
         self._said.append(f"Run of {count(len(event.steps), 'step')} started")
 
@@ -179,7 +191,7 @@ class Board:
         if self._run is None or self._run.run_id != event.run_id:
             return
         word = WORDS[StepState(str(event.state))]
-        self._run = replace(self._run, state=str(event.state), word=word, ended=event.at, until=None)
+        self._run = replace(self._run, state=str(event.state), word=word, ended=event.at)
         self._said.append(f"Run finished: {word.lower()}")
         self._whole = True
 
@@ -188,7 +200,8 @@ class Board:
         match event:
             case StepStarted():
                 reasons = ", ".join(event.reasons)
-                self._put(event.step, Shown(StepState.RUNNING, WORDS[StepState.RUNNING], "", reasons, since=event.at))
+                word, usual = WORDS[StepState.RUNNING], self._pace.start(event.step)
+                self._put(event.step, Shown(StepState.RUNNING, word, "", reasons, since=event.at, usual=usual))
             case AttemptStarted():
                 if event.attempt.attempt > 1 and not event.attempt.item:
                     self._change(event.step, StepState.RUNNING, number=f"attempt {event.attempt.attempt}")
@@ -228,13 +241,18 @@ class Board:
         self._put(event.step, shown)
         if self._run is not None and event.step in self._covered:
             self._covered[event.step] = True
-            self._run = replace(self._run, done=sum(self._covered.values()), until=self._until(event.at))
+            self._pace.over(event.step)
+            self._run = replace(self._run, done=sum(self._covered.values()))
 
-    def _until(self, now: float) -> float | None:
-        """When the steps that are left will be done, one after the other; None where nothing is known of one."""
-        rest = [name for name, done in self._covered.items() if not done and name in self._expected]
-        known = sum(self._expected[name] for name in rest)
-        return now + known if rest and known > 0 else None
+    def _timed(self, run: RunView) -> RunView:
+        """A run with when it will end, as of the last event."""
+        if run.ended is not None:
+            return run
+        standings = {name: Standing(shown.state, shown.since, shown.share) for name, shown in self._nodes.items()}
+        found = self._pace.outlook(standings, self._at)
+        if found is None:
+            return run
+        return replace(run, until=self._at + found.seconds, after=found.after, most=not self._pace.sure)
 
     def _put(self, step: str, shown: Shown) -> None:
         self._nodes[step] = shown
@@ -264,7 +282,7 @@ class Board:
         return {
             "seq": self._seq,
             "nodes": {name: asdict(shown) for name, shown in nodes.items()},
-            "run": None if self._run is None else asdict(self._run),
+            "run": None if self._run is None else asdict(self._timed(self._run)),
             "running": self.running,
             "forecast": self._forecast,
             "failed": sum(shown.state in {StepState.FAILED, StepState.CRASHED} for shown in self._nodes.values()),
@@ -293,12 +311,17 @@ _FRESH: Final = GOOD | {StepState.SKIPPED}
 """What a run would leave as it is."""
 
 
-def _forecast(due: list[str], steps: int, expected: Mapping[str, float]) -> str:
+def _last(rows: Iterable[Row]) -> dict[str, float]:
+    """Step to the seconds that its body took the last time, of all that ran ever; in graph order."""
+    found = ((name, decision.result or result) for name, _state, decision, result in rows)
+    return {name: known.duration for name, known in found if known is not None}
+
+
+def _forecast(due: int, steps: int, expected: Outlook | None) -> str:
     if not due:
         return "Nothing would execute" if steps else ""
-    known = sum(expected.get(name, 0.0) for name in due)
-    about = f", about {duration(known)}" if known and all(name in expected for name in due) else ""
-    return f"{len(due)} of {steps} would execute{about}"
+    about = "" if expected is None or not expected.seconds else f", about {duration(expected.seconds)}"
+    return f"{due} of {steps} would execute{about}"
 
 
 def _waiting(request: Request) -> Shown:

@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TextIO
 
 from nbsteps.core.states import StepState
 from nbsteps.display.standing import SIGNS, WORDS
-from nbsteps.display.wording import duration, one_line
+from nbsteps.display.wording import duration, one_line, roughly
 
 _PERIOD: Final = 0.1
 """Seconds between two pictures."""
@@ -79,9 +79,7 @@ class LiveTree:
             return [(self._title, _STRONG), (f"  starting, {duration(now - self._started)}", _FAINT)]
         ended = run.get("ended")
         said = f"  {run['done']}/{run['total']} steps, {duration((ended or now) - run['started'])}"
-        until = run.get("until")
-        left = "" if until is None or ended is not None else f", up to {duration(max(until - now, 0.0))} left"
-        return [(self._title, _STRONG), (said + left, _FAINT)]
+        return [(self._title, _STRONG), (said + _left(run, now), _FAINT)]
 
     def _step(self, name: str, column: int, now: float) -> list[Piece]:
         node = self._nodes[name]
@@ -90,7 +88,7 @@ class LiveTree:
         indent = min(self._indent(name), max(column - min(len(name), _KEPT), 0))
         shown = _shortened(one_line(name), column - indent)
         since, share = node.get("since"), node.get("share")
-        took = duration(now - since) if since is not None and state in _ACTIVE else ""
+        took = _lasting(now - since, node.get("usual"), state) if since is not None and state in _ACTIVE else ""
         number = ", ".join(part for part in (one_line(str(node.get("number") or "")), took) if part)
         bar = [(f"  {_bar(share)}", colour)] if share is not None and state in _ACTIVE else []
         reasons = one_line(str(node.get("reasons") or "")) if state in _REASONED else ""
@@ -120,6 +118,21 @@ class LiveTree:
         states = Counter(WORDS[StepState(self._nodes[name]["state"])].lower() for name in names)
         told = ", ".join(f"{number} {word}" for word, number in states.most_common())
         return [(f"… {sum(states.values())} more: {told}", _FAINT)]
+
+
+def _left(run: Mapping[str, Any], now: float) -> str:
+    """How much longer a run goes on; ``""`` where nothing is known, or it has taken longer than it usually does."""
+    until = run.get("until")
+    if until is None or run.get("ended") is not None:
+        return ""
+    seconds = max(until - now, run.get("after", 0.0))
+    return f", {'up to' if run.get('most') else 'about'} {roughly(seconds)} left" if seconds > 0 else ""
+
+
+def _lasting(seconds: float, usual: float | None, state: str) -> str:
+    """How long a step has been in its state, and how long it usually runs."""
+    shown = duration(seconds)
+    return f"{shown} of ~{duration(usual)}" if usual and state == StepState.RUNNING else shown
 
 
 def _rank(state: str) -> int:

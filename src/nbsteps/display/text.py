@@ -15,6 +15,7 @@ from nbsteps.core.reasons import Reason, ReasonKind, mend
 from nbsteps.core.states import StepState
 from nbsteps.display.asking import request_lines
 from nbsteps.display.diff import unified
+from nbsteps.display.estimate import Task, outlook
 from nbsteps.display.standing import SIGNS, STALE, WORDS, shown_state, shown_word
 from nbsteps.display.wording import count, duration, indent, moment, one_line, plain, size, table
 
@@ -44,10 +45,19 @@ def problem_lines(problems: Iterable[Problem]) -> str:
     return "\n".join(f"{problem.severity}: {plain(str(problem))}" for problem in problems)
 
 
-def plan_lines(plan: Plan, graph: Graph) -> str:
-    """A forecast: one line that sums it up, then a table of steps and of the context cells that they need."""
+def plan_lines(plan: Plan, graph: Graph, usual: Mapping[str, float] | None = None, workers: int = 1) -> str:
+    """A forecast: one line that sums it up, then a table of steps and of the context cells that they need.
+
+    Args:
+        plan: the forecast.
+        graph: of the notebook.
+        usual: what steps usually take, seconds; absent ones as the last time.
+        workers: steps at once.
+    """
     if not plan.decisions:
         return EMPTY
+    last = {name: decision.result.duration for name, decision in plan.decisions.items() if decision.result is not None}
+    times = {**last, **(usual or {})}
     needed: dict[str, list[str]] = {}
     for label, step in plan.contexts.items():
         needed.setdefault(step, []).append(label)
@@ -55,8 +65,15 @@ def plan_lines(plan: Plan, graph: Graph) -> str:
     for name in (name for name in graph.steps if name in plan.decisions):
         rows += [(label, str(Action.CONTEXT), f"needed by {name}") for label in needed.get(name, ())]
         decision = plan.decisions[name]
-        rows.append((name, str(decision.action), _with_time(decision)))
-    return "\n".join((_forecast(plan), "", *table(rows)))
+        rows.append((name, str(decision.action), _with_time(decision, times.get(name))))
+    return "\n".join((_forecast(plan) + _expected(plan, graph, times, workers), "", *table(rows)))
+
+
+def _expected(plan: Plan, graph: Graph, times: Mapping[str, float], workers: int) -> str:
+    """How long the steps would take that would run, those that may run among them; ``""`` where that is not known."""
+    due = plan.steps(Action.RUN, Action.MAY_RUN)
+    found = outlook({name: Task(times.get(name)) for name in due}, graph.edges, workers)
+    return f", about {duration(found.seconds)}" if found is not None and found.seconds else ""
 
 
 def _forecast(plan: Plan) -> str:
@@ -66,15 +83,15 @@ def _forecast(plan: Plan) -> str:
     return ", ".join([saying, *(f"{actions[action]} {words}" for action, words in others if actions[action])])
 
 
-def _with_time(decision: Decision) -> str:
-    """The reasons, and how long the body took the last time: expected or spared."""
+def _with_time(decision: Decision, expected: float | None) -> str:
+    """The reasons, and how long the body usually takes or, where it is spared, took."""
     result = decision.result
-    if result is None:
-        return decision.text
-    if decision.action is Action.RESTORE:
+    if decision.action is Action.RESTORE and result is not None:
         how = f"accepted by {plain(result.accepted_by)}" if result.accepted_by else "unchanged"
         return f"{how}, spares {duration(result.duration)}"
-    return f"{decision.text}, ~{duration(result.duration)}"
+    if expected is None or decision.action not in {Action.RUN, Action.MAY_RUN}:
+        return decision.text
+    return f"{decision.text}, ~{duration(expected)}"
 
 
 def status_lines(rows: Iterable[tuple[str, StepState, Decision, Result | None]]) -> str:

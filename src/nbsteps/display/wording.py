@@ -15,6 +15,7 @@ _UNSAFE: Final = re.compile(
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _KILO: Final = 1000
+_FEW: Final = 10
 
 
 def duration(seconds: float) -> str:
@@ -37,6 +38,18 @@ def _below_a_minute(seconds: float) -> str:
     if seconds < 0.0995:  # noqa: PLR2004 - from here on the text rounds to 0.1s
         return f"{round(seconds * 1000)}ms"
     return f"{seconds:.1f}s" if seconds < 9.95 else f"{round(seconds)}s"  # noqa: PLR2004 - a decimal says nothing then
+
+
+def roughly(seconds: float) -> str:
+    """Seconds that are only an estimate: ``a few seconds``, ``25s``, ``2 min``, ``1 h 20 min``; never negative."""
+    if not _FEW <= seconds < math.inf:
+        return "a few seconds"
+    if seconds < _MINUTE - 5:
+        return f"{-(-int(seconds) // 5) * 5}s"
+    minutes = max(round(seconds / _MINUTE), 1) if seconds < _HOUR else round(seconds / _MINUTE / 5) * 5
+    hours, rest = divmod(minutes, 60)
+    parts = (f"{hours} h" if hours else "", f"{rest} min" if rest else "")
+    return " ".join(filter(None, parts))
 
 
 def size(amount: float) -> str:

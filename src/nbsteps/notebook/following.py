@@ -12,8 +12,10 @@ from nbsteps.config import project_root
 from nbsteps.core.errors import UsageError
 from nbsteps.core.graph import Graph
 from nbsteps.core.states import RunState, StepState
+from nbsteps.display.estimate import usual
 from nbsteps.display.headless import fact_lines
 from nbsteps.display.live_tree import LiveTree
+from nbsteps.display.pace import Pace, Standing
 from nbsteps.display.rows import Row, count, seconds, text
 from nbsteps.display.wording import duration
 from nbsteps.notebook.machine import notebook_name
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _PERIOD: Final = 0.5
 """Seconds between two looks at the history."""
+_ROWS: Final = 5_000
+"""Rows of steps that are read to learn what steps usually take."""
 _OPEN: Final = frozenset({StepState.RUNNING, StepState.RETRYING, StepState.QUEUED, StepState.PENDING})
 
 Batch = dict[str, Any]
@@ -67,6 +71,7 @@ class Pages:
         self._history, self._notebook = history, notebook
         self._graph = Graph() if graph is None else graph
         self._run: Row = {}
+        self._pace = Pace()
 
     @property
     def exit_code(self) -> int:
@@ -93,10 +98,12 @@ class Pages:
         if not runs:
             msg = f"nothing of {self._notebook} ran yet"
             raise UsageError(msg, hint=f"nbsteps run {self._notebook}")
+        if not self._run:
+            self._pace.know(self._times(), self._graph.edges)
         self._run = runs[0]
         rows = {text(row, "step"): row for row in self._history.records("steps", run_id=self._run["run_id"])}
         nodes = {name: _node(rows.get(name, {})) for name in self._order(rows)}
-        return {"depths": depths(self._graph), "nodes": nodes, "run": self._run_now(rows)}
+        return {"depths": depths(self._graph), "nodes": nodes, "run": self._run_now(rows, nodes)}
 
     def _order(self, rows: Iterable[str]) -> Iterable[str]:
         """Graph order; of a run of some steps only, those that it has."""
@@ -105,7 +112,23 @@ class Pages:
         planned = [name for name in self._graph.steps if whole or name in known]
         return dict.fromkeys((*planned, *sorted(known)))
 
-    def _run_now(self, rows: Mapping[str, Row]) -> Batch:
+    def _times(self) -> dict[str, float]:
+        """What steps usually take, of the latest runs."""
+        took: dict[str, list[float]] = {}
+        for row in self._history.records("steps", notebook=self._notebook, limit=_ROWS):
+            if text(row, "state") == StepState.SUCCEEDED:
+                took.setdefault(text(row, "step"), []).append(seconds(row["duration"]) or 0.0)
+        return {name: found for name, latest in took.items() if (found := usual(latest)) is not None}
+
+    def _left(self, nodes: Mapping[str, Batch]) -> Batch:
+        """When the run will end at the latest, by how its steps stand."""
+        now = time.time()
+        self._pace.begin(name for name, node in nodes.items() if node["state"] in _OPEN)
+        standings = {name: Standing(node["state"], node["since"]) for name, node in nodes.items()}
+        found = self._pace.outlook(standings, now)
+        return {} if found is None else {"until": now + found.seconds, "after": found.after, "most": True}
+
+    def _run_now(self, rows: Mapping[str, Row], nodes: Mapping[str, Batch]) -> Batch:
         run = self._run
         done = sum(text(row, "state") not in _OPEN for row in rows.values())
         ended = None if text(run, "state") == RunState.RUNNING else seconds(run["ended_at"]) or time.time()
@@ -115,6 +138,7 @@ class Pages:
             "done": done,
             "total": max(count(run, "steps_total"), len(rows)),
             "until": None,
+            **(self._left(nodes) if ended is None else {}),
         }
 
 

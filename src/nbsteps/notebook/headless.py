@@ -19,8 +19,9 @@ from nbsteps.display.view import as_json, graph_model, node_views
 from nbsteps.engine.accepting import accept
 from nbsteps.engine.session import Session
 from nbsteps.notebook.connection import connect
-from nbsteps.notebook.means import means
+from nbsteps.notebook.means import means, steps_at_once
 from nbsteps.notebook.telling import teller
+from nbsteps.notebook.times import usual_times
 from nbsteps.notebook.wire import rows_as_cells
 from nbsteps.report import decision_row, plan_report, problem_rows, run_report
 
@@ -41,6 +42,10 @@ def _session(request: Mapping[str, Any]) -> Session:
     return kernel.use_cells(Path(request["path"]), rows_as_cells(request["cells"]))
 
 
+def _times(session: Session) -> dict[str, float]:
+    return usual_times(session.services.store, session.services.notebook, session.graph().steps)
+
+
 def _forced(session: Session, request: Mapping[str, Any]) -> frozenset[str]:
     """The steps that run whatever is stored: those that are asked for, not what they need as well."""
     return frozenset(request["steps"] or session.select()) if request["force"] else frozenset()
@@ -50,7 +55,7 @@ def _begin(request: Mapping[str, Any]) -> dict[str, Any]:
     """Open the run that the cells' steps will join."""
     session = _session(request)
     forced = _forced(session, request)
-    told = teller(session.graph())
+    told = teller(session.graph(), lambda: _times(session), steps_at_once(request["workers"], request["executor"]))
     if told is not None:
         session.services.listeners.append(told)
     run_id = session.begin(
@@ -80,7 +85,7 @@ def _plan(request: Mapping[str, Any]) -> dict[str, Any]:
     session.set_parameters(request["parameters"])
     plan = session.plan(request["steps"], _forced(session, request))
     report = plan_report(session.services.notebook, plan, session.graph())
-    return {**report, "text": text.plan_lines(plan, session.graph())}
+    return {**report, "text": text.plan_lines(plan, session.graph(), _times(session))}
 
 
 def _why(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from nbsteps.core.errors import NbstepsError, ProblemsError, StepError
-from nbsteps.core.graph import Graph
 from nbsteps.core.model import RunResult
 from nbsteps.core.options import help_text, parse_line
 from nbsteps.core.plan import Plan
@@ -24,10 +23,11 @@ from nbsteps.engine.session import CellRun, Session
 from nbsteps.notebook.commands import parse_parameters, parse_pipeline
 from nbsteps.notebook.deciding import Decision, Ran, decide_here, form_values
 from nbsteps.notebook.kernel import Kernel
-from nbsteps.notebook.means import means
+from nbsteps.notebook.means import means, steps_at_once
 from nbsteps.notebook.notes import Remarks, note, publish, remarks, show_again
 from nbsteps.notebook.pages import has_page
 from nbsteps.notebook.pictures import picture
+from nbsteps.notebook.times import usual_times
 from nbsteps.notebook.tracebacks import attach_traceback
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ class NbstepsMagics(Magics):
         if args.dry_run:
             if values:
                 session.set_parameters(values)
-            show_plan(session.plan(targets, frozenset(forced)), session.graph())
+            workers = steps_at_once(args.workers, args.executor)
+            show_plan(session, session.plan(targets, frozenset(forced)), workers)
             return
         wanted = (*targets, *(args.force or ())) if targets else ()
         how = {"fail_fast": args.fail_fast, "means": means(args.workers, args.executor, self.kernel.shell.user_ns)}
@@ -121,7 +122,7 @@ class NbstepsMagics(Magics):
 
     def _plan(self, args: argparse.Namespace) -> None:
         session = self.kernel.session
-        show_plan(session.plan(args.steps), session.graph())
+        show_plan(session, session.plan(args.steps))
 
     def _why(self, args: argparse.Namespace) -> None:
         print(text.why_text(args.step, self.kernel.session.why(args.step)))  # noqa: T201 - a magic's output
@@ -176,9 +177,10 @@ _LOUD = frozenset({StepState.FAILED, StepState.CRASHED})
 NbstepsMagics.step.__doc__ = help_text()
 
 
-def show_plan(plan: Plan, graph: Graph) -> None:
+def show_plan(session: Session, plan: Plan, workers: int = 1) -> None:
     """Print a forecast."""
-    print(text.plan_lines(plan, graph))  # noqa: T201 - a magic's output is standard output
+    times = usual_times(session.services.store, session.services.notebook, plan.decisions)
+    print(text.plan_lines(plan, session.graph(), times, workers))  # noqa: T201 - a magic's output is standard output
 
 
 def _own_problems(session: Session, name: str, label: str) -> tuple[Any, ...]:

@@ -9,6 +9,11 @@ from nbsteps.engine.executed import Means
 from nbsteps.executors.pool import check
 
 
+def steps_at_once(workers: int, executor: str) -> int:
+    """How many steps are executed at once: the kernel's main thread, where they belong, has room for one."""
+    return workers if executor not in {"", "main"} else 1
+
+
 def means(workers: int, executor: str, namespace: Mapping[str, object]) -> Means:
     """What a run may use.
 

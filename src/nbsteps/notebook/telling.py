@@ -10,11 +10,12 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from nbsteps.core.errors import NbstepsError
 from nbsteps.core.events import Event, RunEnded
 from nbsteps.core.graph import Graph
 from nbsteps.display.board import Board
@@ -39,13 +40,18 @@ class Teller:
     Args:
         path: the file.
         graph: whose steps are run.
+        times: tells what steps usually take, in seconds; asked once, beside the run.
+        workers: steps at once.
     """
 
-    def __init__(self, path: Path, graph: Graph) -> None:
+    def __init__(
+        self, path: Path, graph: Graph, times: Callable[[], Mapping[str, float]] = dict, workers: int = 1
+    ) -> None:
         self._file: TextIO = path.open("a", encoding="utf-8")
         self._changed = threading.Event()
         self._ended = threading.Event()
         self._board = Board(self._changed.set)
+        self._graph, self._times, self._workers = graph, times, workers
         self._write({"depths": depths(graph)})
         self._thread = threading.Thread(target=self._work, name="nbsteps teller", daemon=True)
         self._thread.start()
@@ -59,6 +65,8 @@ class Teller:
             self._thread.join(_PATIENCE)
 
     def _work(self) -> None:
+        with contextlib.suppress(NbstepsError):  # a store that cannot be read tells no times
+            self._board.expect(self._times(), self._graph.edges, self._workers)
         while not self._ended.is_set():
             self._changed.wait()
             self._changed.clear()
@@ -80,11 +88,11 @@ class Teller:
             self._file.flush()
 
 
-def teller(graph: Graph) -> Teller | None:
-    """A teller, if whoever started this kernel wants to be told."""
+def teller(graph: Graph, times: Callable[[], Mapping[str, float]] = dict, workers: int = 1) -> Teller | None:
+    """A teller, if whoever started this kernel wants to be told; arguments as for :class:`Teller`."""
     path = os.environ.get(VARIABLE)
     try:
-        return Teller(Path(path), graph) if path else None
+        return Teller(Path(path), graph, times, workers) if path else None
     except OSError:
         return None
 
