@@ -14,7 +14,14 @@ PROCESS = [probe for probe in PROBES if probe.level == "process"]
 SAMPLED = [probe for probe in PROBES if probe.sampled]
 EXCUSED = [probe for probe in PROBES if probe.excused]
 WHAT_COUNTS = Path(__file__).parents[2] / "docs" / "explanation" / "what-counts.md"
-NAMING_NOTHING = {"never ran", "result missing", "failed last time", "key scheme changed"}
+NAMING_NOTHING = {
+    "never ran",
+    "result missing",
+    "failed last time",
+    "cancelled last time",
+    "crashed last time",
+    "key scheme changed",
+}
 NAMED = {"values": "constant value changed", "inputs": "input value changed"}
 # Notebooks leave files open.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")

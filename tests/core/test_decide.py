@@ -52,8 +52,8 @@ def check(expect: str, **given: Any) -> Decision:
         pytest.param("code changed, input raw changed", {"last_parts": (OLD_CODE, OLD_RAW)}, id="code and input"),
         pytest.param("result missing", {"last_parts": (CODE, RAW)}, id="the result of the same key is gone"),
         pytest.param("failed last time", {"last_state": StepState.FAILED}, id="failed at first"),
-        pytest.param("failed last time", {"last_state": StepState.CRASHED}, id="crashed"),
-        pytest.param("failed last time", {"last_state": StepState.CANCELLED}, id="cancelled"),
+        pytest.param("crashed last time", {"last_state": StepState.CRASHED}, id="crashed"),
+        pytest.param("cancelled last time", {"last_state": StepState.CANCELLED}, id="cancelled"),
         pytest.param("never ran", {"last_state": StepState.UPSTREAM_FAILED}, id="was kept from running"),
         pytest.param("never ran", {"last_state": StepState.SKIPPED}, id="was skipped"),
         pytest.param(

@@ -192,7 +192,7 @@ def test_a_live_cell_interrupted_is_cancelled(nb, slow):
     assert "nbsteps" not in shown.traceback
     slow.unlink()
     shown = kernel.run(fourth.source, "c4")
-    assert (shown.error, shown.state["state"], shown.state["reason"]) == ("", "succeeded", "failed last time")
+    assert (shown.error, shown.state["state"], shown.state["reason"]) == ("", "succeeded", "cancelled last time")
     assert [row["state"] for row in nb.history("runs")][:2] == ["succeeded", "cancelled"]
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.e2e.building import step
+from tests.e2e.building import Live, step
 
 ENDLESS = "import time\nwhile time:\n    try:\n        time.sleep(300)\n    except Exception:\n        pass"
 MEMBERS = (
@@ -201,3 +201,31 @@ def test_an_interrupt_while_a_step_waits_for_its_retry_leaves_the_kernel_usable(
     assert kernel.receive(request).error.startswith("KeyboardInterrupt")
     assert kernel.run("print(1 + 1)").text == "2\n"
     assert [row["state"] for row in nb.history("steps") if row["step"] == "flaky"] == ["cancelled"]
+
+
+def test_a_step_that_was_cancelled_before_its_turn_says_so(nb):
+    nb.write(step("slow", ENDLESS, "slow = 1"), step("late", "late = slow"))
+    kernel = nb.live()
+    kernel.run("%load_ext nbsteps")
+    request = kernel.send("%pipeline run")
+    nb.wait_for("slow")
+    kernel.interrupt()
+    kernel.receive(request)
+    reasons = {row["step"]: row["reason"] for row in json.loads(nb.cli("plan", nb.path.name, "--json").out)["steps"]}
+    assert (reasons["slow"], reasons["late"]) == ("cancelled last time", "cancelled last time")
+
+
+def test_a_cell_that_handles_a_failure_gets_the_same_error_as_in_a_run(nb):
+    """Also where the kernel does not know the notebook, and so learns of the handling cell only after the failure."""
+    nb.write(*FLOW[-2:])
+    kernel = Live(nb.folder)
+    try:
+        for cell in nb.read().cells:
+            kernel.run(cell.source)
+        assert kernel.run("saved").text == "'KeyError'\n"
+        assert nb.executed() == ["load", "save"]
+        assert "1 restored, 1 failed (handled)" in kernel.run("%pipeline run").text
+    finally:
+        kernel.close()
+    assert nb.executed() == ["load"]
+    assert ends(nb.run()) == {"load": "failed", "save": "cached"}

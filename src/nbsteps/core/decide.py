@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from nbsteps.core.key import difference, reason_kind
 from nbsteps.core.model import CacheMode, Part, Result, StepOptions
@@ -69,7 +71,13 @@ class Decision:
         return ", ".join(map(str, self.reasons))
 
 
-_BAD_ENDS = frozenset({StepState.FAILED, StepState.CRASHED, StepState.CANCELLED})
+_BAD_ENDS: Final = MappingProxyType(
+    {
+        StepState.FAILED: ReasonKind.FAILED_LAST_TIME,
+        StepState.CRASHED: ReasonKind.CRASHED_LAST_TIME,
+        StepState.CANCELLED: ReasonKind.CANCELLED_LAST_TIME,
+    }
+)
 
 
 def decide(facts: Facts) -> Decision:
@@ -110,7 +118,8 @@ def _objections(facts: Facts, position: int, result: Result) -> Iterable[Reason]
 
 def _absent(facts: Facts) -> tuple[Reason, ...]:
     """Why nothing is stored under the key."""
-    failed = (Reason(ReasonKind.FAILED_LAST_TIME),) if facts.last_state in _BAD_ENDS else ()
+    ended = None if facts.last_state is None else _BAD_ENDS.get(facts.last_state)
+    failed = () if ended is None else (Reason(ended),)
     if facts.last_parts is None:
         return failed or (Reason(ReasonKind.NEVER_RAN),)
     return difference(facts.last_parts, facts.parts) + failed or (Reason(ReasonKind.RESULT_MISSING),)

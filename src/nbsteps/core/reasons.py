@@ -40,6 +40,8 @@ class ReasonKind(StrEnum):
     RESULT_MISSING = "result missing"
     OTHER_RUN = "other run"
     FAILED_LAST_TIME = "failed last time"
+    CANCELLED_LAST_TIME = "cancelled last time"
+    CRASHED_LAST_TIME = "crashed last time"
     ITEMS = "items"
     UPSTREAM = "upstream"
     CONDITION = "condition"
@@ -80,6 +82,8 @@ TEXTS: Final = MappingProxyType(
         ReasonKind.RESULT_MISSING: "result missing",
         ReasonKind.OTHER_RUN: "result of another run",
         ReasonKind.FAILED_LAST_TIME: "failed last time",
+        ReasonKind.CANCELLED_LAST_TIME: "cancelled last time",
+        ReasonKind.CRASHED_LAST_TIME: "crashed last time",
         ReasonKind.ITEMS: "{name} items",
         ReasonKind.UPSTREAM: "{name} may change",
         ReasonKind.CONDITION: "its condition is not known yet",

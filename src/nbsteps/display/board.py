@@ -37,7 +37,8 @@ from nbsteps.display.standing import WORDS
 from nbsteps.display.view import NodeView, Row, node_views
 from nbsteps.display.wording import count, duration, one_line
 
-_AGAIN: Final = str(Reason(ReasonKind.FAILED_LAST_TIME))
+_ENDS: Final = (ReasonKind.FAILED_LAST_TIME, ReasonKind.CANCELLED_LAST_TIME, ReasonKind.CRASHED_LAST_TIME)
+_AGAIN: Final = frozenset(str(Reason(kind)) for kind in _ENDS)
 _WOULD_RUN: Final = frozenset({Action.RUN, Action.MAY_RUN})
 
 
@@ -151,7 +152,7 @@ class Board:
         before = self._nodes.get(name)
         if before is not None and before.state == StepState.SUCCEEDED and view.state == StepState.CACHED:
             return before
-        if before is not None and before.state == view.state and view.reasons == _AGAIN:
+        if before is not None and before.state == view.state and view.reasons in _AGAIN:
             return before  # which says what went wrong, not only that something did
         return Shown(view.state, view.word, view.number, view.reasons)
 

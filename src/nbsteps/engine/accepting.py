@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _K = ReasonKind
 _HARMLESS: Final = frozenset(
     {_K.CODE, _K.HELPER, _K.CONSTANT, _K.MODULE, _K.PACKAGE, _K.VERSION, _K.PYTHON, _K.SCHEME, _K.OUTPUTS}
-) | {_K.FAILED_LAST_TIME}
+) | {_K.FAILED_LAST_TIME, _K.CANCELLED_LAST_TIME, _K.CRASHED_LAST_TIME}
 """What a user may say is of no consequence. Another input, file or parameter asks for another result."""
 
 

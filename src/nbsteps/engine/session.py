@@ -307,10 +307,11 @@ class Session:
         return self._outcome(runner, name)
 
     def _note(self, book: Book) -> None:
-        """Remember how steps ended, and the exceptions that a cell executed by itself may be there to handle."""
+        """Remember how steps ended, and the exceptions: a cell that handles one may not be known yet."""
         self.ended.update(book.steps)
-        caught = {step for _, step in self.graph().catches}
-        self._raised.update({name: error for name, error in book.errors.items() if name in caught})
+        for name in book.steps:
+            self._raised.pop(name, None)
+        self._raised.update({name: error for name, error in book.errors.items() if name in book.steps})
 
     def _outcome(self, runner: Runner, name: str, *, shown: bool = True) -> CellRun:
         book = runner.book
