@@ -1,7 +1,8 @@
 """The probes of ``tests/conformance`` for other tools: runs inside their environment, one process for each version.
 
 ``python -m benchmarks.adapters TOOL`` reads one job a line (see :func:`benchmarks.wrong_hits.job`) and answers each
-with one line: what became of the step. Everything heavy is imported once, then a child process is forked for each job.
+with one line: what became of the step. Everything heavy is imported once, then a child process is forked for each job;
+a tool that remembers within a session only keeps one for all jobs with the same store.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import importlib
 import io
 import json
 import os
+import select
+import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -120,10 +123,35 @@ def cash(cells: list[Any], store: str) -> object:
     from traitlets.config import Config
 
     os.environ["CASH_CACHE_DIR"] = store
-    os.environ["CASH_MIN_EXECUTION_TIME_TO_CACHE_SECONDS"] = "0"  # else it would keep none of these bodies
+    os.environ["CASH_PERSIST_ALL"] = "1"  # bodies as short as these are not worth a file to it otherwise
+    os.environ["CASH_ANALYTICS"] = "0"
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     for source in ("import cash", "%cash_on", *(each if isinstance(each, str) else each["body"] for each in cells)):
         done = shell.run_cell(source, store_history=True)
+        error = done.error_before_exec or done.error_in_exec
+        if error is not None:
+            raise error
+    return shell.user_ns["result"]
+
+
+def ipyflow(cells: list[Any], store: str) -> object:
+    """A kernel with ``%%memoize`` on each step's cell; cells keep their places, as in a notebook that is open."""
+    from ipyflow.config import Interface
+    from ipyflow.data_model.cell import Cell
+    from ipyflow.shell.interactiveshell import IPyflowInteractiveShell
+    from ipyflow.singletons import flow
+    from traitlets.config import Config
+
+    shell = IPyflowInteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    flow().mut_settings.interface = Interface.JUPYTERLAB
+    names = [f"cell-{at}" for at in range(len(cells))]
+    Cell.set_cell_positions({name: at for at, name in enumerate(names)})
+    for name, cell in zip(names, cells, strict=True):
+        source = cell
+        if not isinstance(cell, str):
+            head = "" if Path(store).name == EMPTY else "%%memoize\n"
+            source = f"{head}{RAN}\n{cell['body']}"
+        done = shell.run_cell(source, store_history=True, cell_id=name)
         error = done.error_before_exec or done.error_in_exec
         if error is not None:
             raise error
@@ -136,6 +164,7 @@ ADAPTERS: dict[str, Callable[[list[Any], str], object]] = {
     "marimo": marimo,
     "apache-hamilton": hamilton,
     "redun": redun,
+    "ipyflow": ipyflow,
 }
 LIBRARIES = ("numpy", "pandas", "pyarrow")
 HEAVY = {
@@ -144,17 +173,21 @@ HEAVY = {
     "marimo": ("marimo",),
     "apache-hamilton": ("hamilton.driver",),
     "redun": ("redun",),
+    "ipyflow": ("ipyflow.shell.interactiveshell",),
 }
+EMPTY = "empty"
+"""Name of the store that remembers nothing of another version."""
+SESSIONS = frozenset({"ipyflow"})
+"""Tools that remember as long as a kernel lives: all jobs with one store are played in one process."""
+PATIENCE = 60.0
+"""Seconds that a version may take."""
 BLIND_TO_RUNNING = frozenset({"cash-lib"})
 """Tools that would cache the line, too, that tells whether a body ran."""
 
 
 def play(tool: str, job: dict[str, Any]) -> dict[str, Any]:
     """One version, in this process: fingerprint of its result, and whether the step's body ran."""
-    os.environ.update(job["environment"])
-    os.chdir(job["folder"])
-    sys.path[:0] = [job["folder"]]
-    sys.dont_write_bytecode = True
+    _prepare(job)
     ran = Path(job["log"])
     ran.write_bytes(b"")
     module = ModuleType("probe_ran")
@@ -168,22 +201,65 @@ def play(tool: str, job: dict[str, Any]) -> dict[str, Any]:
         return {"result": "", "executed": None, "error": f"{type(error).__name__}: {error}"[:200]}
 
 
-def _forked(tool: str, job: dict[str, Any]) -> dict[str, Any]:
-    read, write = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(read)
-        with _quiet():
-            answer = play(tool, job)
-            atexit._run_exitfuncs()  # noqa: SLF001 - what is still to be written is written then
-        with os.fdopen(write, "w") as pipe:
-            pipe.write(json.dumps(answer))
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        text = pipe.read()
-    os.waitpid(child, 0)
-    return json.loads(text) if text else {"result": "", "executed": None, "error": "it ended"}
+def _prepare(job: dict[str, Any]) -> None:
+    """The environment, the folder and the import path that a kernel for the notebook would have."""
+    for name in set(_given) - set(job["environment"]):
+        os.environ.pop(name, None)
+    _given[:] = job["environment"]
+    os.environ.update(job["environment"])
+    os.chdir(job["folder"])
+    if job["folder"] not in sys.path:
+        sys.path[:0] = [job["folder"]]
+    sys.dont_write_bytecode = True
+
+
+_given: list[str] = []
+
+
+class Session:
+    """A forked process that plays versions until it is closed."""
+
+    def __init__(self, tool: str, others: Iterable[Session]) -> None:
+        jobs, to_child = os.pipe()
+        from_child, answers = os.pipe()
+        self._child = os.fork()
+        if not self._child:
+            for each in (to_child, from_child, *(end for other in others for end in other.ends)):
+                os.close(each)  # else nobody would see that they end
+            _serve(tool, jobs, answers)
+        os.close(jobs)
+        os.close(answers)
+        self.ends = (to_child, from_child)
+        self._jobs, self._answers = os.fdopen(to_child, "w"), os.fdopen(from_child)
+
+    def play(self, job: dict[str, Any]) -> dict[str, Any]:
+        """One version."""
+        with contextlib.suppress(BrokenPipeError):
+            self._jobs.write(json.dumps(job) + "\n")
+            self._jobs.flush()
+        ready, _, _ = select.select([self._answers], [], [], PATIENCE)
+        if not ready:
+            os.kill(self._child, signal.SIGKILL)
+        text = self._answers.readline()
+        return json.loads(text) if text else {"result": "", "executed": None, "error": "it ended"}
+
+    def close(self) -> None:
+        """End it, and wait until it wrote what it had to."""
+        with contextlib.suppress(BrokenPipeError):
+            self._jobs.close()
+        self._answers.read()
+        self._answers.close()
+        os.waitpid(self._child, 0)
+
+
+def _serve(tool: str, jobs: int, answers: int) -> None:
+    """What the process of a session does."""
+    with _quiet(), os.fdopen(answers, "w") as pipe:
+        for line in os.fdopen(jobs):
+            pipe.write(json.dumps(play(tool, json.loads(line))) + "\n")
+            pipe.flush()
+        atexit._run_exitfuncs()  # noqa: SLF001 - what is still to be written is written then
+    os._exit(0)
 
 
 @contextlib.contextmanager
@@ -196,8 +272,17 @@ def main(tool: str) -> None:
     """Answer jobs until there are none."""
     for name in (*LIBRARIES, *HEAVY[tool]):
         importlib.import_module(name)
+    sessions: dict[str, Session] = {}
     for line in sys.stdin:
-        print(json.dumps(_forked(tool, json.loads(line))), flush=True)
+        job = json.loads(line)
+        for store in list(sessions):
+            if tool not in SESSIONS or Path(store).parent != Path(job["store"]).parent:
+                sessions.pop(store).close()
+        if job["store"] not in sessions:
+            sessions[job["store"]] = Session(tool, sessions.values())
+        print(json.dumps(sessions[job["store"]].play(job)), flush=True)
+    for session in sessions.values():
+        session.close()
 
 
 if __name__ == "__main__":

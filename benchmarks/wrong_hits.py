@@ -2,13 +2,13 @@
 
 Installs the tools in an environment that is thrown away, translates every probe that can be said without nbsteps'
 options, magics and live kernels, and prints how often each tool gave a stale result, and how often it computed again
-what it had.
+what it had. With ``--keep FILE`` what is played is noted there at once, and not played again.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
+import hashlib
 import json
 import os
 import re
@@ -17,14 +17,16 @@ import sys
 import tempfile
 import venv
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import chdir
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, chdir
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.adapters import ADAPTERS
+from benchmarks.adapters import ADAPTERS, BLIND_TO_RUNNING, EMPTY, SESSIONS
 from benchmarks.measure import ROOT
+from benchmarks.scoreboard import MISSED, PLAYED, WRONG, Tally, page, tables, tallied
 from tests.conformance.collection import PROBES
 from tests.conformance.playing import Ground, Shell, in_shell
 from tests.conformance.probe import Probe, source_of
@@ -32,8 +34,7 @@ from tests.conformance.probe import Probe, source_of
 LIBRARIES = ("ipython", "pandas", "pyarrow", "polars", "duckdb", "scikit-learn", "scipy", "attrs", "matplotlib")
 MAGIC = re.compile(r"^\s*(?:\w+ *= *)?[%!]|get_ipython|\bawait\b|async for|__main__", re.MULTILINE)
 OWN = "nbsteps"
-Tally = Counter[tuple[str, str, str]]
-"""Tool, family and verdict -> how many."""
+Judge = Callable[[Probe, Path], list[str]]
 
 
 @dataclass(frozen=True)
@@ -92,81 +93,111 @@ def job(probe: Probe, version: str, ground: Ground, store: str) -> dict[str, Any
 
 
 class Tool:
-    """A tool in its environment, answering jobs."""
+    """A tool in its environment, answering jobs; started when it is asked first."""
 
-    def __init__(self, name: str, python: Path) -> None:
-        self.name = name
-        environment = {
+    def __init__(self, name: str, python: Path, settings: Path) -> None:
+        self._name = name
+        self._command = [str(python), "-m", "benchmarks.adapters", name]
+        self._environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
+            "IPYTHONDIR": str(settings),
             "HAMILTON_TELEMETRY_ENABLED": "false",
             "PYTHONWARNINGS": "ignore",
         }
-        command = [str(python), "-m", "benchmarks.adapters", name]
-        self._process = subprocess.Popen(
-            command,
-            env=environment,
+        self._process: subprocess.Popen[str] | None = None
+
+    def ask(self, work: Mapping[str, Any]) -> Answer:
+        """Play one version."""
+        process = self._process = self._process or self._started()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(work) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        return Answer(**json.loads(line)) if line else Answer("", None, "it ended")
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._command,
+            env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
 
-    def ask(self, work: Mapping[str, Any]) -> Answer:
-        """Play one version."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(work) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        return Answer(**json.loads(line)) if line else Answer("", None, "it ended")
-
     def close(self) -> None:
         """End it."""
-        self._process.communicate()
+        if self._process is not None:
+            self._process.communicate()
 
     def judge(self, probe: Probe, folder: Path) -> list[str]:
         """Verdicts on one probe; none where the tool cannot play it."""
         ground = Ground(folder)
         ground.prepare(probe, "A")
         first, again = (self.ask(job(probe, "A", ground, "store")) for _ in range(2))
+        if self._name in SESSIONS:
+            self.ask(job(probe, "A", ground, EMPTY))
         ground.prepare(probe, "B")
-        second, empty = (self.ask(job(probe, "B", ground, store)) for store in ("store", "empty"))
+        second, empty = (self.ask(job(probe, "B", ground, store)) for store in ("store", EMPTY))
         if first.error or empty.error or (probe.expect == "rerun" and first.result == empty.result):
             return []
         if second.error or second.result != empty.result:
-            return ["played", "wrong hit"]
+            return [PLAYED, WRONG]
         missed = again.executed or (probe.expect == "restore" and second.executed)
-        return ["played", "false miss"] if missed else ["played"]
+        return [PLAYED, MISSED] if missed else [PLAYED]
 
 
-def of_nbsteps(probes: Iterable[Probe], folder: Path) -> Tally:
+def judged_by_nbsteps(shell: Shell) -> Judge:
     """The same probes, for nbsteps."""
-    tally = Tally()
-    shell = Shell()
-    for at, probe in enumerate(probes):
-        place = folder / str(at)
-        place.mkdir()
-        trial = in_shell(shell, probe, Ground(place))
-        tally[OWN, probe.family, "played"] += 1
-        tally[OWN, probe.family, "wrong hit"] += trial.second.result != trial.empty.result
+
+    def judge(probe: Probe, folder: Path) -> list[str]:
+        trial = in_shell(shell, probe, Ground(folder))
         missed = "rerun" in {trial.again and trial.again.outcome, probe.expect == "restore" and trial.second.outcome}
-        tally[OWN, probe.family, "false miss"] += missed
-    shell.close()
-    return tally
+        wrong = trial.second.result != trial.empty.result
+        return [PLAYED, *([WRONG] if wrong else []), *([MISSED] if missed else [])]
+
+    return judge
 
 
-def of_tool(name: str, python: Path, probes: Sequence[Probe], folder: Path) -> Tally:
-    """How a tool does."""
+class Kept:
+    """Verdicts of earlier runs, by tool, its version and probe; a probe that changed is played again."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
+        self._verdicts = {(each["tool"], each["probe"]): each["verdicts"] for each in map(json.loads, lines)}
+
+    def of(self, tool: str, probe: Probe, judge: Callable[[], list[str]]) -> list[str]:
+        """The verdicts that are known, or those that ``judge`` finds."""
+        name = f"{probe.name} {hashlib.sha256(repr(probe).encode()).hexdigest()[:12]}"
+        if (tool, name) not in self._verdicts:
+            verdicts = self._verdicts[tool, name] = judge()
+            if self._path:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"tool": tool, "probe": name, "verdicts": verdicts}) + "\n")
+        return self._verdicts[tool, name]
+
+
+def played(judges: Mapping[str, Judge], names: Mapping[str, str], probes: Iterable[Probe], kept: Kept) -> Tally:
+    """All probes by all tools, one probe after the other: what is interrupted is a fair sample, too."""
     tally = Tally()
-    tool = Tool(name, python)
     for at, probe in enumerate(probes):
-        place = folder / str(at)
-        place.mkdir(parents=True)
-        for verdict in tool.judge(probe, place):
-            tally[name, probe.family, verdict] += 1
-    tool.close()
+        for name, judge in judges.items():
+            place = Path(name, str(at)).absolute()
+            place.mkdir(parents=True)
+            verdicts = kept.of(f"{name} {names[name]}", probe, partial(judge, probe, place))
+            tally += tallied(name, probe, verdicts)
     return tally
+
+
+def own_version() -> str:
+    """A digest of nbsteps' sources: verdicts on what it was before say nothing."""
+    found = hashlib.sha256()
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:12]
 
 
 def installed(folder: Path, tools: Iterable[str]) -> Path:
@@ -184,108 +215,56 @@ def versions(python: Path, tools: Iterable[str]) -> dict[str, str]:
     return dict(zip(tools, found, strict=True))
 
 
-def rendered(tally: Tally, names: Mapping[str, str], verdict: str) -> str:
-    """A table: a line for each family, a column for each tool, how many of how many."""
-    families = sorted({family for _, family, _ in tally})
-    head = ["family", *(f"{name} {version}".strip() for name, version in names.items())]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for family in (*families, "all"):
-        cells = []
-        for name in names:
-            of = families if family == "all" else [family]
-            played, found = (sum(tally[name, each, kind] for each in of) for kind in ("played", verdict))
-            cells.append(f"{found} of {played}" if played else "-")
-        lines.append("| " + " | ".join([family, *cells]) + " |")
-    return "\n".join(lines)
+def _in_any_order(probes: Iterable[Probe]) -> list[Probe]:
+    """Always the same, and families mixed."""
+    return sorted(probes, key=lambda probe: hashlib.sha256(probe.name.encode()).digest())
 
 
-PAGE = """# How other caches do
-
-The probes of [the conformance suite](what-counts.md), played against caches that people use for the same work. Of
-{total} probes {neutral} can be said without anything that is nbsteps' own: its options, magics, a live kernel; {played}
-of them were played here. Each is played as nbsteps' probes are: version A, A once more, version B, and B on an empty
-store; each in a process of its own, for nbsteps in a shell as good as new.
-
-Made on {date} with Python {python} by
-
-<!-- read -->
-```console
-$ python -m benchmarks.wrong_hits --write docs/explanation/scoreboard.md --every {every} {tools}
-```
-
-## Wrong hits: B got a result that it does not give on an empty store
-
-{wrong}
-
-## False misses: computed again what had not changed
-
-{missed}
-
-## How to read it
-
-- *n of m*: m probes could be played; a tool that refuses a probe's values or code is not blamed for it. `-`: none
-  could.
-- Every tool is used as its documentation shows: `joblib.Memory.cache` and redun's `@task` around each step as a
-  function, Hamilton's driver `with_cache()`, marimo's `persistent_cache` inside cells, cash-lib's `%cash_on`.
-- Much of this is documented, and no fault in what the tools set out to do: joblib and redun count a function's own
-  source and its arguments, not the helpers, globals and files behind them; Hamilton does not count nested calls; these
-  three observe neither files nor environment variables. They ask you to declare them, or to bump a version.
-- cash-lib, if it is in the table, caches single statements, and a line that notes that the body ran would be cached
-  like the others: its false misses cannot be counted this way.
-- The probes were written for nbsteps, and it was mended until it passed. So the table says what the others do not see,
-  not that nbsteps sees everything: [What cannot be seen](what-counts.md#what-cannot-be-seen).
-"""
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.wrong_hits", description=__doc__)
+    parser.add_argument("--write", metavar="PAGE", type=Path, help="also write the page of the documentation")
+    parser.add_argument("--python", metavar="PATH", type=Path, help="an environment that has the tools already")
+    parser.add_argument("--keep", metavar="FILE", type=Path, help="note verdicts here, and play only what it lacks")
+    parser.add_argument("--only", metavar="TEXT", default="", help="only probes whose name holds this")
+    parser.add_argument("--every", metavar="N", type=int, default=1, help="play one of N probes of each family")
+    parser.add_argument("--without-nbsteps", action="store_true", help="play the other tools only")
+    parser.add_argument("tools", nargs="*", help=f"which of {', '.join(ADAPTERS)}; all if absent")
+    return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.wrong_hits", description=__doc__)
-    parser.add_argument("--write", metavar="PAGE", type=Path, help="also write the page of the documentation")
-    parser.add_argument("--python", metavar="PATH", type=Path, help="an environment that has the tools already")
-    parser.add_argument("--only", metavar="TEXT", default="", help="only probes whose name holds this")
-    parser.add_argument("--every", metavar="N", type=int, default=1, help="play one of N probes of each family")
-    parser.add_argument("tools", nargs="*", help=f"which of {', '.join(ADAPTERS)}; all if absent")
-    args = parser.parse_args(argv)
+    args = _arguments(argv)
     tools = args.tools or list(ADAPTERS)
     probes = thinned([probe for probe in neutral() if args.only in probe.name], args.every)
-    page_path = args.write and args.write.absolute()
-    with tempfile.TemporaryDirectory(prefix="nbsteps-wrong-hits-") as name, chdir(name):
-        folder = Path(name)
-        python = args.python or installed(folder / "environment", tools)
-        (folder / OWN).mkdir()
-        tally = of_nbsteps(probes, folder / OWN)
-        for tool in tools:
-            print(f"{tool} ...", file=sys.stderr, flush=True)
-            tally += of_tool(tool, python, probes, folder / tool)
-        names = {OWN: "", **versions(python, tools)}
-    wrong, missed = (rendered(tally, names, verdict) for verdict in ("wrong hit", "false miss"))
-    if "cash-lib" in names:
-        missed = _without(missed, list(names).index("cash-lib"))
+    page_path, kept = args.write and args.write.absolute(), Kept(args.keep and args.keep.absolute())
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nbsteps-wrong-hits-")))
+        python = args.python.absolute() if args.python else installed(folder / "environment", tools)
+        stack.enter_context(chdir(folder))
+        names = {**({} if args.without_nbsteps else {OWN: own_version()}), **versions(python, tools)}
+        judges = dict(_judges(stack, names, python, folder))
+        tally = played(judges, names, _in_any_order(probes), kept)
+    names.update({OWN: ""} if OWN in names else {})
+    wrong, missed = tables(tally, names, BLIND_TO_RUNNING)
     print(f"wrong hits\n\n{wrong}\n\nfalse misses\n\n{missed}")
     if page_path:
-        today = dt.datetime.now(dt.UTC).date()
-        python_version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        counts = {
-            "total": len(PROBES),
-            "neutral": len(neutral()),
-            "played": len(probes),
-            "every": args.every,
-            "tools": " ".join(tools),
-        }
-        page = PAGE.format(**counts, date=today, python=python_version, wrong=wrong, missed=missed)
-        page_path.write_text(page, encoding="utf-8")
+        options = "".join([f" --every {args.every}" if args.every > 1 else "", *(f" {each}" for each in args.tools)])
+        counts = {"total": len(PROBES), "neutral": len(neutral()), "played": len(probes), "options": options}
+        page_path.write_text(page(tally, names, BLIND_TO_RUNNING, **counts), encoding="utf-8")
     return 0
 
 
-def _without(table: str, column: int) -> str:
-    """A table with one column made unknown."""
-    lines = []
-    for at, line in enumerate(table.splitlines()):
-        cells = line.split("|")
-        if at > 1:
-            cells[column + 2] = " - "
-        lines.append("|".join(cells))
-    return "\n".join(lines)
+def _judges(stack: ExitStack, names: Iterable[str], python: Path, folder: Path) -> Iterable[tuple[str, Judge]]:
+    for name in names:
+        if name == OWN:
+            shell = Shell()
+            stack.callback(shell.close)
+            yield name, judged_by_nbsteps(shell)
+        else:
+            tool = Tool(name, python, folder / "settings")
+            stack.callback(tool.close)
+            yield name, tool.judge
 
 
 if __name__ == "__main__":
