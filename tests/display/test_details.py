@@ -170,11 +170,18 @@ def test_a_graph_is_laid_out_for_each_size_of_nodes():
     graph = build([Cell("cell 1", "%%step a\nx = 1"), Cell("cell 2", "%%step b\ny = x")])
     view = graph_view(graph, "nb.ipynb")
     assert list(view["levels"]) == list(LEVELS)
-    assert view["edges"] == [["a", "b", ["x"]]]
+    assert view["edges"] == [["a", "b", ["x"], "data"]]
     full = view["levels"]["full"]
     assert (len(full["at"]), full["edges"][0][:2], full["node"]) == (2, [0, 1], [172, 48])
 
 
 def test_a_large_graph_is_not_folded():
-    chain = {f"s{n}": (f"s{n - 1}",) if n else () for n in range(60)}
+    chain = build([Cell(f"cell {n}", f"%%step s{n}\nx{n} = {f'x{n - 1}' if n else 0}") for n in range(60)])
     assert levels(chain)["full"]["height"] < 200
+
+
+def test_conditions_are_written_at_full_size_only():
+    graph = build([Cell("cell 1", "%%step a\nx = 1"), Cell("cell 2", '%%step b --when "x > 0"\ny = x')])
+    found = levels(graph)
+    assert [label[:2] for label in found["full"]["labels"]] == [[1, "x > 0"]]
+    assert not any(found[name]["labels"] for name in LEVELS if name != "full")

@@ -76,18 +76,21 @@ class Layout:
     routes: Mapping[tuple[str, str], tuple[Point, ...]] = field(default_factory=dict)
 
 
-def lay_out(parents: Mapping[str, Sequence[str]], metrics: Metrics | None = None) -> Layout:
+def lay_out(
+    parents: Mapping[str, Sequence[str]], metrics: Metrics | None = None, rooms: Mapping[str, float] | None = None
+) -> Layout:
     """Place the nodes of a graph and lead its edges around them.
 
     Args:
         parents: node to those it needs; nodes best come after what they need. Edges from a later node (a circle) are
             led back below everything.
         metrics: sizes; the full-size picture if absent.
+        rooms: node to the distance that must be free before it, for what is written on its edges.
     """
     metrics = metrics or Metrics()
     groups = _groups(parents)
     alone = dict.fromkeys(names[0] for names in groups if len(names) == 1 and not parents[names[0]])
-    parts = [_Part(names, parents, metrics).laid_out() for names in groups if names[0] not in alone]
+    parts = [_Part(names, parents, metrics, rooms or {}).laid_out() for names in groups if names[0] not in alone]
     parts.append(_grid(list(alone), metrics))
     boxes: dict[str, Point] = {}
     routes: dict[tuple[str, str], tuple[Point, ...]] = {}
@@ -169,9 +172,16 @@ class _Band:
 class _Part:
     """One connected graph."""
 
-    def __init__(self, names: Sequence[str], parents: Mapping[str, Sequence[str]], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        parents: Mapping[str, Sequence[str]],
+        metrics: Metrics,
+        rooms: Mapping[str, float],
+    ) -> None:
         self._metrics = metrics
         self._names = names
+        self._rooms = {index: rooms[name] for index, name in enumerate(names) if name in rooms}
         number = {name: index for index, name in enumerate(names)}
         self._parents = [[number[parent] for parent in parents[name]] for name in names]
         self._graph = layer(self._parents)
@@ -253,11 +263,12 @@ class _Part:
         return steps * metrics.height / 2 + (row_gap if steps == 2 else metrics.slot_gap)  # noqa: PLR2004 - both
 
     def _column_gap(self, left: Sequence[int], right: Sequence[int], y: Mapping[int, float]) -> float:
-        """Wider where edges climb far, so that they can be told apart."""
+        """Wider where edges climb far, so that they can be told apart, and where something is written on them."""
         here = set(right)
         climbs = (abs(y[node] - y[other]) for node in left for other in self._graph.after[node] if other in here)
         more = (max(climbs, default=0.0) - 2 * self._metrics.height) / 8
-        return self._metrics.column_gap + round(min(max(more, 0.0), 2 * self._metrics.column_gap))
+        gap = self._metrics.column_gap + round(min(max(more, 0.0), 2 * self._metrics.column_gap))
+        return max(gap, *(round(self._rooms.get(node, 0.0)) for node in right))
 
     def _corner(self, node: int) -> Point:
         x, y = self._left(node)

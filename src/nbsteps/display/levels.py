@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from nbsteps.core.graph import Graph
 from nbsteps.display.layout import Layout, Metrics, lay_out
+from nbsteps.display.links import before, condition, labels, links, rooms
 from nbsteps.display.svg import route
 
 _UNFOLDED: Final = 1e9
@@ -27,16 +28,24 @@ LEVELS: Final = MappingProxyType(
 """Name of a size to its metrics: all there is to say, what a narrow page has room for, the name only, the mark only."""
 
 
-def levels(parents: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
+def levels(graph: Graph) -> dict[str, dict[str, Any]]:
     """The layouts as plain lists and numbers.
 
     Each has ``width`` and ``height`` of the picture, ``node`` with width and height of one, ``at`` with x and y of
-    each step in the order of ``parents``, and ``edges``: indices of source and target, an SVG path, the arrow's tip.
+    each step in graph order, ``edges``: indices of source and target, an SVG path, the arrow's tip, and ``labels``:
+    the conditions, at full size only, with index of the step, text, x and y of its middle.
     """
-    index = {name: number for number, name in enumerate(parents)}
     return {
-        name: _plain(lay_out(parents, _roomy(metrics, len(index))), metrics, index) for name, metrics in LEVELS.items()
+        name: _level(graph, _roomy(metrics, len(graph.steps)), full=name == "full") for name, metrics in LEVELS.items()
     }
+
+
+def _level(graph: Graph, metrics: Metrics, *, full: bool) -> dict[str, Any]:
+    index = {name: number for number, name in enumerate(graph.steps)}
+    layout = lay_out(before(graph), metrics, rooms(graph) if full else None)
+    shown = labels(graph, layout) if full else ()
+    written = [[index[each.step], each.text, round(each.x), round(each.y)] for each in shown]
+    return {**_plain(layout, metrics, index), "labels": written}
 
 
 def _roomy(metrics: Metrics, steps: int) -> Metrics:
@@ -63,15 +72,18 @@ def graph_view(graph: Graph, title: str) -> dict[str, Any]:
     return {
         "title": title,
         "steps": [
-            {"name": step.name, "cell": step.cell.label, "cell_id": step.cell.id, "outputs": list(step.outputs)}
+            {
+                "name": step.name,
+                "cell": step.cell.label,
+                "cell_id": step.cell.id,
+                "outputs": list(step.outputs),
+                "when": condition(step),
+                "branch": step.options.branch,
+            }
             for step in graph.steps.values()
         ],
-        "edges": [
-            [parent, name, [variable for variable, source in graph.sources.get(name, {}).items() if source == parent]]
-            for name, parents in graph.parents.items()
-            for parent in parents
-        ],
-        "levels": levels(graph.parents),
+        "edges": [[each.source, each.target, list(each.variables), str(each.kind)] for each in links(graph)],
+        "levels": levels(graph),
         "problems": [
             {"severity": p.severity, "message": p.message, "hint": p.hint, "step": p.step, "cell": p.cell}
             for p in graph.problems

@@ -12,6 +12,9 @@ _BROADEST: Final = frozenset("W@%")
 _WIDE_SCRIPTS: Final = 0x2E80
 _SIGNS: Final = 0x2000
 
+_SAFE: Final = 0.85
+"""Share of its room that a text may take without being held: fonts are hardly wider than that."""
+
 
 def breadth(text: str, size: float) -> float:
     """Pixels that a text takes at a font size, rather too many than too few."""
@@ -29,6 +32,14 @@ def fit(text: str, room: float, size: float) -> str:
         if breadth(candidate, size) <= room:
             return candidate
     return "…"
+
+
+def held(text: str, room: float, size: float) -> str:
+    """Attributes that keep a text of SVG to its room where the reader's font might be wider; ``""`` for short ones."""
+    wide = breadth(text, size)
+    if wide <= _SAFE * room:
+        return ""
+    return f' textLength="{min(wide, room):.1f}" lengthAdjust="spacingAndGlyphs"'
 
 
 def _em(character: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from nbsteps.display.links import LinkKind
 from nbsteps.display.palette import FAMILIES, LIGHT, family
 from nbsteps.display.standing import SIGNS, STALE
 from nbsteps.display.view import Edge, GraphModel, Node
@@ -24,9 +25,10 @@ def graph_mermaid(model: GraphModel) -> str:
         lines.append(f"  accTitle: {_HARMLESS.sub(' ', one_line(model.title))}")
     if not model.nodes:
         return "\n".join((*lines, f'  none["{EMPTY}"]', ""))
+    written = _written(model)
     number = {node.name: f"s{index}" for index, node in enumerate(model.nodes)}
     lines += [_node(node, number[node.name]) for node in model.nodes]
-    lines += [_edge(edge, number) for edge in model.edges]
+    lines += [_edge(edge, number, written.get((edge.source, edge.target), "")) for edge in model.edges]
     lines += [
         f"  classDef {name} fill:{LIGHT.tint[name]},stroke:{LIGHT.hue[name]},color:{LIGHT.ink[name]}"
         for name in FAMILIES
@@ -44,11 +46,22 @@ def _node(node: Node, number: str) -> str:
     return f"{line}\n  class {number} stale" if node.state == STALE else line
 
 
-def _edge(edge: Edge, number: dict[str, str]) -> str:
+def _written(model: GraphModel) -> dict[tuple[str, str], str]:
+    """Edge to the condition that stands on it: the first that leads to a step with one, best one that carries it."""
+    whens = {node.name: node.when for node in model.nodes if node.when}
+    found: dict[str, str] = {}
+    for edge in sorted(model.edges, key=lambda edge: edge.kind != LinkKind.WATCH):
+        found.setdefault(edge.target, edge.source)
+    return {(source, target): whens[target] for target, source in found.items() if target in whens}
+
+
+def _edge(edge: Edge, number: dict[str, str], condition: str) -> str:
     names = edge.variables
-    label = ", ".join(names) if len(names) <= _NAMED else count(len(names), "variable")
-    carried = f'|"{escaped(label)}"|' if label else ""
-    return f"  {number[edge.source]} -->{carried} {number[edge.target]}"
+    carried = ", ".join(names) if len(names) <= _NAMED else count(len(names), "variable")
+    label = ": ".join(part for part in (condition, carried) if part)
+    shown = f'|"{escaped(label)}"|' if label else ""
+    arrow = "-.->" if edge.kind == LinkKind.WATCH else "-->"
+    return f"  {number[edge.source]} {arrow}{shown} {number[edge.target]}"
 
 
 def escaped(text: str) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
+from types import MappingProxyType
 from typing import Final
 
 from nbsteps.core.states import StepState
 from nbsteps.display.layout import Point
+from nbsteps.display.links import LABEL_HIGH, LABEL_SIZE, Label, LinkKind
 from nbsteps.display.marks import mark
-from nbsteps.display.measure import breadth, fit
+from nbsteps.display.measure import breadth, fit, held
 from nbsteps.display.palette import LIGHT, Palette, family
 from nbsteps.display.standing import STALE, WORDS
 from nbsteps.display.view import NAME_SIZE, Edge, GraphModel, Node
@@ -30,6 +32,11 @@ _ARROW: Final = 6.0
 _BEND: Final = 6.0
 _LOOP: Final = 60.0
 _PADDING: Final = 10
+_NOTES: Final = 20
+LINES: Final = MappingProxyType(
+    {LinkKind.DATA: "uses a value", LinkKind.ORDER: "comes after", LinkKind.WATCH: "looks at how it ended"}
+)
+"""Kind of a line to what it means."""
 _TEXT_AT: Final = _PADDING + 16 + 8
 _WORD_SIZE: Final = 11
 
@@ -42,8 +49,11 @@ def graph_svg(model: GraphModel, palette: Palette = LIGHT) -> str:
         )
         return "\n".join((*_head(EMPTY, "", (240, 72), palette), empty, "</svg>"))
     title = f"Steps of {model.title}" if model.title else "Steps"
-    head = _head(title, summary(model), (model.width, model.height), palette)
-    return "\n".join((*head, *_edges(model, palette), *(_node(node, palette) for node in model.nodes), "</svg>"))
+    notes = legend(model)
+    head = _head(title, summary(model), (model.width, model.height + (_NOTES if notes else 0)), palette)
+    nodes = (_node(node, palette) for node in model.nodes)
+    drawn = (*_edges(model, palette), *(_label(label, palette) for label in model.labels), *nodes)
+    return "\n".join((*head, *drawn, *_legend(model, notes, palette), "</svg>"))
 
 
 def clean(text: str) -> str:
@@ -77,6 +87,37 @@ def summary(model: GraphModel) -> str:
     return f"{count(len(model.nodes), 'step')}: {', '.join(words)}"
 
 
+def legend(model: GraphModel) -> tuple[tuple[str, str], ...]:
+    """The lines that need to be told apart, each with its words; none where all look alike."""
+    if all(edge.kind != LinkKind.WATCH for edge in model.edges):
+        return ()
+    return (LinkKind.DATA, "needs it"), (LinkKind.WATCH, LINES[LinkKind.WATCH])
+
+
+def _legend(model: GraphModel, notes: Sequence[tuple[str, str]], palette: Palette) -> Iterator[str]:
+    x, y, soft = 20.0, model.height + 4, palette.soft
+    for kind, words in notes:
+        line = f'<path d="M{number(x)} {number(y)}h24" stroke="{palette.edge}" stroke-width="1.25"{_dashes(kind)}/>'
+        yield f'{line}<text x="{number(x + 32)}" y="{number(y + 4)}" font-size="11" fill="{soft}">{words}</text>'
+        x += 32 + breadth(words, LABEL_SIZE) + 24
+
+
+def _dashes(kind: str) -> str:
+    return ' stroke-dasharray="5 4"' if kind == LinkKind.WATCH else ""
+
+
+def _label(label: Label, palette: Palette) -> str:
+    """A condition, on a ground of its own so that lines do not run through it."""
+    x, width, high = number(label.x - label.width / 2), number(label.width), LABEL_HIGH
+    ground = f'<rect x="{x}" y="{number(label.y - high / 2)}" width="{width}" height="{high}" fill="{palette.canvas}"/>'
+    place = f'x="{number(label.x)}" y="{number(label.y + 4)}" text-anchor="middle"'
+    shown = held(label.text, label.width - 4, LABEL_SIZE)
+    return (
+        f"<g><title>{clean(f'{label.step}: {label.whole}')}</title>{ground}"
+        f'<text {place} font-size="{LABEL_SIZE}" fill="{palette.soft}"{shown}>{clean(label.text)}</text></g>'
+    )
+
+
 def _edges(model: GraphModel, palette: Palette) -> Iterator[str]:
     """Each edge without what an edge of the same step has drawn already: a line drawn twice looks heavier."""
     longest: dict[str, tuple[Point, ...]] = {}
@@ -94,9 +135,10 @@ def _edge(edge: Edge, start: int, palette: Palette) -> str:
     *way, (x, y) = edge.points
     tip = x - 1
     path = route([*way, (tip - _ARROW + 1, y)], start)
-    carried = f"<title>{clean(', '.join(edge.variables))}</title>" if edge.variables else ""
+    said = ", ".join(edge.variables) or LINES[LinkKind(edge.kind)]
+    carried = f"<title>{clean(said)}</title>"
     return (
-        f'<g><path d="{path}" fill="none" stroke="{palette.edge}" stroke-width="1.25"/>'
+        f'<g><path d="{path}" fill="none" stroke="{palette.edge}" stroke-width="1.25"{_dashes(edge.kind)}/>'
         f'<path d="M{number(tip)} {number(y)}l-6 -3.5v7z" fill="{palette.edge}"/>{carried}</g>'
     )
 
@@ -158,8 +200,10 @@ def _node(node: Node, palette: Palette) -> str:
             f'<g transform="translate({number(node.x)} {number(node.y)})"><title>{clean(spoken(node))}</title>',
             f'<rect {box} fill="{ground}" stroke="{border}"{dashes}/>',
             f'<g transform="translate({_PADDING} {middle})">{mark(node.state, hue, ground)}</g>',
+            # Whatever the reader's font is, nothing is drawn beside the node.
+            f'<svg width="{number(node.width - 2)}" height="{number(node.height)}">',
             *_texts(node, name, ink, palette.soft),
-            "</g>",
+            "</svg></g>",
         )
     )
 
@@ -167,13 +211,16 @@ def _node(node: Node, palette: Palette) -> str:
 def _texts(node: Node, name: str, ink: str, soft: str) -> Iterator[str]:
     room = node.width - _TEXT_AT - _PADDING
     upper, lower = number(node.height / 2 - 3), number(node.height / 2 + 13)
-    shown = clean(fit(node.name, room, NAME_SIZE))
-    yield f'<text x="{_TEXT_AT}" y="{upper}" font-size="{NAME_SIZE}" font-weight="600" fill="{name}">{shown}</text>'
-    word = clean(fit(node.word, room, _WORD_SIZE))
-    yield f'<text x="{_TEXT_AT}" y="{lower}" font-size="{_WORD_SIZE}" fill="{ink}">{word}</text>'
+    shown = fit(node.name, room, NAME_SIZE)
+    place = f'x="{_TEXT_AT}" y="{upper}"{held(shown, room, NAME_SIZE)}'
+    yield f'<text {place} font-size="{NAME_SIZE}" font-weight="600" fill="{name}">{clean(shown)}</text>'
     said = next((said for said in (node.number, node.number.split(" ")[0]) if _has_room(node.word, said, room)), "")
+    word, left = fit(node.word, room, _WORD_SIZE), room - (breadth(f" {said}", _WORD_SIZE) if said else 0)
+    place = f'x="{_TEXT_AT}" y="{lower}"{held(word, left, _WORD_SIZE)}'
+    yield f'<text {place} font-size="{_WORD_SIZE}" fill="{ink}">{clean(word)}</text>'
     if said:
-        place = f'x="{number(node.width - _PADDING)}" y="{lower}" text-anchor="end"'
+        wide = held(said, breadth(said, _WORD_SIZE), _WORD_SIZE)
+        place = f'x="{number(node.width - _PADDING)}" y="{lower}" text-anchor="end"{wide}'
         yield f'<text {place} font-size="{_WORD_SIZE}" fill="{soft}">{clean(said)}</text>'
 
 

@@ -11,6 +11,7 @@ from nbsteps.core.graph import Graph
 from nbsteps.core.model import Result
 from nbsteps.core.states import GOOD, StepState
 from nbsteps.display.layout import Metrics, Point, depth, lay_out
+from nbsteps.display.links import Label, LinkKind, before, condition, labels, links, rooms
 from nbsteps.display.measure import breadth
 from nbsteps.display.standing import STALE, WORDS, shown_state, shown_word
 from nbsteps.display.wording import duration
@@ -61,7 +62,12 @@ def _view(state: StepState, decision: Decision, result: Result | None) -> NodeVi
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A step in the picture; ``x`` and ``y`` are its upper left corner, ``cell`` the label of its cell."""
+    """A step in the picture; ``x`` and ``y`` are its upper left corner, ``cell`` the label of its cell.
+
+    Attributes:
+        when: what must hold for it to run, ``""`` where nothing must.
+        branch: the group of steps of which one runs, ``""`` for none.
+    """
 
     name: str
     cell: str
@@ -74,6 +80,8 @@ class Node:
     y: float
     width: float
     height: float
+    when: str = ""
+    branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,7 @@ class Edge:
     target: str
     variables: tuple[str, ...]
     points: tuple[Point, ...]
+    kind: str = LinkKind.DATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +104,13 @@ class GraphModel:
     height: float = 0
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
+    labels: tuple[Label, ...] = ()
 
 
 def graph_model(graph: Graph, nodes: Mapping[str, NodeView], *, title: str = "") -> GraphModel:
     """Lay a graph out; a step without a view is shown as pending."""
     metrics = _metrics(graph)
-    layout = lay_out(graph.parents, metrics)
+    layout = lay_out(before(graph), metrics, rooms(graph))
     pending = NodeView()
     placed = []
     for name, step in graph.steps.items():
@@ -119,27 +129,26 @@ def graph_model(graph: Graph, nodes: Mapping[str, NodeView], *, title: str = "")
                 y=y,
                 width=metrics.width,
                 height=metrics.height,
+                when=condition(step),
+                branch=step.options.branch,
             )
         )
     edges = tuple(
-        Edge(source, target, _carried(graph, source, target), points)
-        for (source, target), points in layout.routes.items()
+        Edge(each.source, each.target, each.variables, layout.routes[each.source, each.target], each.kind)
+        for each in links(graph)
     )
-    return GraphModel(title, layout.width, layout.height, tuple(placed), edges)
+    shown = labels(graph, layout)
+    return GraphModel(title, layout.width, layout.height, tuple(placed), edges, shown)
 
 
 def _metrics(graph: Graph) -> Metrics:
     """Nodes wide enough for the longest name, as long as the picture does not get wider than a page for it."""
     metrics = Metrics()
     longest = max((breadth(name, NAME_SIZE) for name in graph.steps), default=0.0) + _BESIDE_NAME
-    columns = max(1, min(depth(graph.parents), metrics.columns))
+    columns = max(1, min(depth(before(graph)), metrics.columns))
     room = (metrics.room + metrics.column_gap) / columns - metrics.column_gap
     width = max(metrics.width, float(int(min(longest, room, _WIDEST))))
     return replace(metrics, width=width)
-
-
-def _carried(graph: Graph, source: str, target: str) -> tuple[str, ...]:
-    return tuple(variable for variable, writer in graph.sources.get(target, {}).items() if writer == source)
 
 
 def as_json(model: GraphModel) -> dict[str, Any]:
@@ -151,7 +160,8 @@ def from_json(data: Mapping[str, Any]) -> GraphModel:
     """The model that :func:`as_json` was given, also after a way through JSON."""
     nodes = tuple(Node(**{**node, "outputs": tuple(node["outputs"])}) for node in data["nodes"])
     edges = tuple(
-        Edge(edge["source"], edge["target"], tuple(edge["variables"]), tuple((x, y) for x, y in edge["points"]))
+        Edge(**{**edge, "variables": tuple(edge["variables"]), "points": tuple((x, y) for x, y in edge["points"])})
         for edge in data["edges"]
     )
-    return GraphModel(data["title"], data["width"], data["height"], nodes, edges)
+    written = tuple(Label(**label) for label in data["labels"])
+    return GraphModel(data["title"], data["width"], data["height"], nodes, edges, written)
