@@ -319,6 +319,21 @@ class TestAlike:
         same(pd.RangeIndex(0), pd.RangeIndex(5, 5), pd.Index([], dtype="i8"))
         same(frame(), frame().set_axis([0, 1, 2]))
 
+    @pytest.mark.parametrize("name", [None, "a", 1, 1.0, True, ("a", 1)])
+    def test_a_range_whose_integers_are_known_equals_the_index(self, name):
+        known = [pd.RangeIndex(1, 7, 2, name=name) for _ in range(2)]
+        plain = [pd.Index([1, 3, 5], name=name) for _ in range(2)]
+        same(known, plain)
+        same(pd.Series([0, 0, 0], index=known[0]), pd.Series([0, 0, 0], index=plain[0]))
+
+    def test_a_range_that_is_renamed(self):
+        index = pd.RangeIndex(3, name="a")
+        before = digest([index])
+        index.name = "b"
+        assert digest([index]) != before
+        index.name = "a"
+        assert digest([index]) == before
+
     def test_columns_by_position(self):
         same(pd.DataFrame([[1, 2]]), pd.DataFrame([[1, 2]], columns=[0, 1]))
 

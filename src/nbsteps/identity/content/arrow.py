@@ -17,6 +17,8 @@ from xxhash import xxh3_128
 from nbsteps.identity.content.registry import ATTRIBUTE, ITEM, Handler, Part, Refusal
 
 Chunks = list[Any]
+_TILE: Final = 1 << 14
+"""Lengths that are made at a time: they stay in the processor's cache."""
 
 
 def handler_for(kind: type) -> Handler | None:
@@ -131,7 +133,7 @@ def _binary(kind: Any, chunks: Chunks) -> Iterator[Part]:
     """Lengths and bytes: the same for every width of offsets, which is part of the type."""
     width = np.dtype(np.int32 if _small(kind) else np.int64)
     spans = [_offsets(chunk, width) for chunk in chunks]
-    yield _stream(np.diff(span).astype(np.int64, copy=False).view(np.uint8) for span in spans)
+    yield _stream(piece for span in spans for piece in _lengths(span))
     yield _stream(_span(chunk, span) for chunk, span in zip(chunks, spans, strict=True))
 
 
@@ -140,6 +142,16 @@ def _offsets(chunk: Any, width: np.dtype[Any]) -> np.ndarray[Any, Any]:
     if buffer is None or not len(chunk):
         return np.zeros(1, dtype=width)
     return np.frombuffer(buffer, dtype=width, count=len(chunk) + 1, offset=chunk.offset * width.itemsize)
+
+
+def _lengths(offsets: np.ndarray[Any, Any]) -> Iterator[Any]:
+    """How long each value is, as int64; each piece holds until the next one."""
+    tile = np.empty(min(_TILE, len(offsets) - 1), dtype=np.int64)
+    for first in range(0, len(offsets) - 1, _TILE):
+        ends = offsets[first + 1 : first + 1 + _TILE]
+        lengths = tile[: len(ends)]
+        np.subtract(ends, offsets[first : first + len(ends)], out=lengths)
+        yield lengths.view(np.uint8)
 
 
 def _span(chunk: Any, offsets: np.ndarray[Any, Any]) -> Any:

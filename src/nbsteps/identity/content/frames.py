@@ -6,16 +6,19 @@ which of the two a frame has is an accident of how it was made.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from xxhash import xxh3_128
 
 from nbsteps.identity.content import arrays, arrow
-from nbsteps.identity.content.registry import ATTRIBUTE, CODE, HANDLERS, ITEM, LEAVES, Handler, Part, text
+from nbsteps.identity.content.registry import ATTRIBUTE, CODE, HANDLERS, ITEM, LEAVES, WHOLE, Handler, Part, text
 
 _RANGE_STEP: Final = 1 << 16
+_INDEX: Final = b"(Index;"
 
 
 def handler_for(kind: type) -> Handler | None:
@@ -74,12 +77,12 @@ def _column(label: object, column: Any) -> Iterator[Part]:
 
 
 def _index(value: pd.Index[Any]) -> Iterator[Part]:
-    yield b"(Index;"
+    yield _INDEX
     if not type(value).__module__.startswith("pandas."):
         yield from _foreign(value)
     yield (ATTRIBUTE, "name", value.name)
     if isinstance(value, pd.RangeIndex):
-        yield from _range(value)
+        yield from _range(value.start, value.step, len(value))
         return
     yield from _column("values", value.array)
     if isinstance(value, (pd.DatetimeIndex, pd.TimedeltaIndex)):
@@ -91,14 +94,27 @@ def _foreign(value: Any) -> Iterator[Part]:
         yield (CODE, "__class__", type(value))
 
 
-def _range(value: Any) -> Iterator[Part]:
+def _range(start: int, step: int, length: int) -> Iterator[Part]:
     """What an Index of the same integers yields, a piece at a time."""
     yield from arrays.dtype_parts(np.dtype(np.int64))
-    yield text(str((len(value),)))
-    for first in range(0, len(value), _RANGE_STEP):
-        start = value.start + first * value.step
-        count = min(_RANGE_STEP, len(value) - first)
-        yield (np.arange(count, dtype=np.int64) * value.step + start).view(np.uint8)
+    yield text(str((length,)))
+    for first in range(0, length, _RANGE_STEP):
+        count = min(_RANGE_STEP, length - first)
+        yield (np.arange(count, dtype=np.int64) * step + (start + first * step)).view(np.uint8)
+
+
+def _whole_range(value: pd.RangeIndex) -> bytes | None:
+    """Three numbers and a name cannot change, and most frames have them: their integers are hashed once."""
+    leaf = LEAVES.get(type(value.name))
+    return None if leaf is None else _range_digest(value.start, value.step, len(value), leaf(value.name))
+
+
+@functools.lru_cache(maxsize=256)
+def _range_digest(start: int, step: int, length: int, name: bytes) -> bytes:
+    hasher = xxh3_128(_INDEX + name)
+    for part in _range(start, step, length):
+        hasher.update(part)
+    return hasher.digest()
 
 
 def _multi_index(value: pd.MultiIndex) -> Iterator[Part]:
@@ -194,6 +210,7 @@ def _missing(name: bytes) -> Any:
     return lambda _value: b"=" + name
 
 
+WHOLE[pd.RangeIndex] = _whole_range
 LEAVES[type(pd.NaT)] = _missing(b"pandas.NaT")
 LEAVES[type(pd.NA)] = _missing(b"pandas.NA")
 HANDLERS[pd.Timestamp] = _timestamp

@@ -35,6 +35,8 @@ BAG: Final = object()
 
 LEAVES: Final[dict[type, Leaf]] = {}
 HANDLERS: Final[dict[type, Handler]] = {}
+WHOLE: Final[dict[type, Callable[[Any], bytes | None]]] = {}
+"""Digests, by the same bytes as the long way, of containers that few numbers tell; None where it has to be walked."""
 
 _FAMILIES: Final = {
     "numpy": "nbsteps.identity.content.arrays",

@@ -13,7 +13,7 @@ from xxhash import xxh3_128, xxh3_128_digest
 
 from nbsteps.core.errors import UndigestibleError
 from nbsteps.identity.content import builtin, code
-from nbsteps.identity.content.registry import ATTRIBUTE, BAG, CODE, LEAVES, Part, Refusal, find, type_name
+from nbsteps.identity.content.registry import ATTRIBUTE, BAG, CODE, LEAVES, WHOLE, Part, Refusal, find, type_name
 
 MAX_DEPTH: Final = 200_000
 """Deeper values are refused: most often a ``__reduce__`` that makes a new object each time."""
@@ -111,6 +111,9 @@ class _Walk:
             raise
         if data is None and id(child) in self._open:
             raise Cycle
+        if data is None and type(child) in WHOLE:
+            digest = WHOLE[type(child)](child)
+            return None if digest is None else b"@" + digest
         return data
 
     def _enter(self, kind: str, label: object, value: object) -> None:
