@@ -8,6 +8,7 @@
   const TARGET = "nbsteps";
   const STEP_KEY = "nbsteps_step";
   const QUIET = 400; // milliseconds without an edit after which the cells are sent
+  const HERE = document.currentScript.src; // the other files are beside this one
   const PATIENCE = 1000; // milliseconds after which a kernel that does not answer Cancel is interrupted
   const RUN = '__import__("nbsteps.notebook.labrun", fromlist=["run"]).run()';
   const LOAD = 'get_ipython().run_line_magic("load_ext", "nbsteps")';
@@ -141,13 +142,17 @@
       this.comm = null;
       this.sent = "";
       this.timer = 0;
+      this.understudies = null;
       this.node = this.bar();
       const context = panel.sessionContext;
       context.kernelChanged.connect(() => this.reconnect());
       context.statusChanged.connect((_, status) => this.status(status));
       context.iopubMessage.connect((_, message) => this.noticed(message));
       panel.context.ready.then(() => this.watch());
-      panel.disposed.connect(() => this.close());
+      panel.disposed.connect(() => {
+        this.close();
+        this.understudies?.close();
+      });
       this.reconnect();
     }
 
@@ -176,6 +181,7 @@
       model.contentChanged.connect(() => this.edited());
       model.cells.changed.connect(() => this.edited());
       this.panel.content.activeCellChanged?.connect(() => this.later(() => this.draw(), "drawing"));
+      this.understudies = new this.options.Understudies(this.panel, (message) => this.tell(message));
       this.edited();
     }
 
@@ -241,45 +247,41 @@
       if (!kernel || this.comm || this.connecting) return;
       this.connecting = true;
       try {
-        await kernel.info;
-        const comm = kernel.createComm(TARGET);
-        comm.onMsg = (message) => this.heard(message.content.data);
-        comm.onClose = () => this.lost(comm);
-        // From a subshell on Cancel is heard while a cell runs; a kernel that has none is interrupted instead.
-        if (kernel.supportsSubshells) await Promise.race([comm.subshellStarted, elapsed(PATIENCE)]);
+        const { Line, services } = this.options;
+        const on = { heard: (message) => this.heard(message), lost: (line) => this.lost(line) };
+        const line = await Line.open(kernel, services, TARGET, on);
         if (this.panel.isDisposed || this.panel.sessionContext.session?.kernel !== kernel) return;
-        this.comm = comm;
+        this.comm = line;
         this.answered = false;
-        comm.open({});
+        line.start();
         this.send();
+        this.understudies?.soon();
       } catch (error) {
         this.comm = null; // a kernel without comms: Run still works, and loads nbsteps
       } finally {
         this.connecting = false;
+        if (!this.panel.isDisposed && this.panel.sessionContext.session?.kernel !== kernel) this.connect();
       }
     }
 
-    lost(comm) {
-      if (this.comm !== comm) return;
+    lost(line) {
+      if (this.comm !== line) return;
       this.comm = null;
       this.sent = "";
+      this.understudies?.reset();
     }
 
     close() {
-      const comm = this.comm;
+      const line = this.comm;
       this.comm = null;
-      if (comm && !comm.isDisposed && this.panel.sessionContext.session?.kernel) {
-        try {
-          comm.close();
-        } catch (error) {
-          comm.dispose(); // the kernel is gone
-        }
-      }
+      this.understudies?.reset();
+      if (line && this.panel.sessionContext.session?.kernel) line.close();
     }
 
     status(status) {
       if (status === "restarting" || status === "autorestarting") {
         this.comm = null;
+        this.understudies?.reset();
         this.wanted = true;
         this.nodes = {};
         this.running = false;
@@ -309,6 +311,11 @@
       this.comm.send({ do: "cells", cells });
     }
 
+    tell(message) {
+      this.comm?.send(message);
+      return Boolean(this.comm);
+    }
+
     heard(message) {
       this.answered = true;
       if (message.kind === "state") {
@@ -322,6 +329,9 @@
         this.notice = message.text;
       } else if (message.kind === "cancelling" && message.running) {
         this.obeyed();
+      } else if (message.kind === "widget" || message.kind === "told") {
+        this.understudies?.heard(message);
+        return;
       }
       this.later(() => this.draw(), "drawing");
     }
@@ -499,10 +509,6 @@
     }
   }
 
-  function elapsed(milliseconds) {
-    return new Promise((resolve) => window.setTimeout(resolve, milliseconds));
-  }
-
   function shortened(reasons) {
     if (!reasons) return "";
     const [first, ...others] = reasons.split(", ");
@@ -563,8 +569,13 @@
   }
 
   async function plugin() {
-    const [{ INotebookTracker, NotebookActions }, apputils, { Widget }, { ISettingRegistry }] = await Promise.all(
-      ["@jupyterlab/notebook", "@jupyterlab/apputils", "@lumino/widgets", "@jupyterlab/settingregistry"].map(need),
+    const [{ INotebookTracker, NotebookActions }, apputils, { Widget }, { ISettingRegistry }, services] = await Promise.all(
+      ["notebook", "apputils", "widgets", "settingregistry", "services"].map((name) =>
+        need(`${name === "widgets" ? "@lumino" : "@jupyterlab"}/${name}`),
+      ),
+    );
+    const [{ Line }, { Understudies, STYLE: MORE }] = await Promise.all(
+      ["line.js", "understudy.js"].map((name) => import(new URL(name, HERE).href)),
     );
     const { ICommandPalette, IToolbarWidgetRegistry } = apputils;
     return {
@@ -574,12 +585,12 @@
       requires: [INotebookTracker, IToolbarWidgetRegistry],
       optional: [ICommandPalette, ISettingRegistry],
       activate: (app, tracker, toolbars, palette, settings) => {
-        document.head.append(Object.assign(document.createElement("style"), { textContent: STYLE }));
+        document.head.append(Object.assign(document.createElement("style"), { textContent: STYLE + MORE }));
         const pipelines = new WeakMap();
         let marks = true;
         const of = (panel) => {
           if (!pipelines.has(panel)) {
-            pipelines.set(panel, new Pipeline(panel, { NotebookActions, marks: () => marks }));
+            pipelines.set(panel, new Pipeline(panel, { NotebookActions, Line, Understudies, services, marks: () => marks }));
           }
           return pipelines.get(panel);
         };

@@ -39,6 +39,11 @@ class PipelineWidget(anywidget.AnyWidget):
         self._fallback = fallback
         self.on_msg(lambda _widget, content, _buffers: heard(content))
 
+    def drawn(self) -> dict[str, Any]:
+        """What a page draws this widget with that has no view of it: identifier, script, style and graph."""
+        script, style = ((STATIC / f"widget.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
+        return {"id": self.model_id, "script": script, "style": style, "graph": self.graph}
+
     def bundle(self) -> dict[str, Any]:
         """This widget as one display: the view, and the picture for whoever cannot show it."""
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}

@@ -181,6 +181,11 @@ class Kernel:
         return self._toolbar
 
     @property
+    def shown_toolbar(self) -> Toolbar | None:
+        """The same, if anything has shown it."""
+        return self._toolbar
+
+    @property
     def store(self) -> DuckStore:
         """The store that serves this kernel's notebook."""
         store = self.session.services.store

@@ -19,6 +19,7 @@ from nbsteps.core.model import Cell
 from nbsteps.display.board import Board
 from nbsteps.notebook.drafts import preview
 from nbsteps.notebook.subshells import interrupt_main, keep_figures
+from nbsteps.notebook.understudies import Understudies
 
 if TYPE_CHECKING:
     from nbsteps.engine.session import Session
@@ -43,6 +44,7 @@ class Lab:
         self._wake = threading.Event()
         self.board = Board(self._wake.set)
         self._comms: dict[str, Any] = {}
+        self._understudies = Understudies(kernel)
         self._drafts: tuple[Cell, ...] = ()
         self._session: Session | None = None
         self._executing = False
@@ -77,23 +79,36 @@ class Lab:
         if hasattr(comm, "_reply_subshell_for"):
             # ipykernel 7.4 sends a comm's messages to the shell that published on it last, here the busy one.
             comm._reply_subshell_for = lambda _data, asked_for: asked_for  # noqa: SLF001 - there is no public way
+        comm.on_msg(lambda message: self._heard(message["content"]["data"], comm))
+        comm.on_close(lambda _message: self._closed(comm))
+        # A page that opens during a run hears of what changes from now on: this is what was before.
+        comm.send({"kind": "state", "whole": True, **self.board.live()})
         self._comms[comm.comm_id] = comm
-        comm.on_msg(lambda message: self._heard(message["content"]["data"]))
-        comm.on_close(lambda _message: self._comms.pop(comm.comm_id, None))
         if not self._pump_started:
             self._pump_started = True
             run = contextvars.copy_context().run
             threading.Thread(target=run, args=(self._pump,), name="nbsteps lab", daemon=True).start()
 
-    def _heard(self, message: Mapping[str, Any]) -> None:
+    def _closed(self, comm: Any) -> None:
+        self._comms.pop(comm.comm_id, None)
+        self._understudies.show(comm, shown=False)
+
+    def _heard(self, message: Mapping[str, Any], comm: Any) -> None:
         """Sort what a page says. Comes on a subshell where there are any: nothing here may take long."""
-        if message.get("do") == "cancel":
-            self._tell({"kind": "cancelling", "running": self.board.running})
-            if self.board.running:
-                interrupt_main()
-        elif message.get("do") == "cells":
-            self._drafts = tuple(map(_cell, message.get("cells") or ()))
-            self._shell.kernel.io_loop.add_callback(self._look)
+        match message.get("do"):
+            case "cancel":
+                self._tell({"kind": "cancelling", "running": self.board.running})
+                if self.board.running:
+                    interrupt_main()
+            case "cells":
+                self._drafts = tuple(map(_cell, message.get("cells") or ()))
+                self._shell.kernel.io_loop.add_callback(self._look)
+            case "widget":
+                self._understudies.show(comm, shown=bool(message.get("shown")))
+            case "tell":
+                self._understudies.heard(message.get("content"))
+            case _:
+                pass  # of a page that is newer than this kernel
 
     def _look(self) -> None:
         """Look at the cells anew, unless one is being executed: then its end does it."""

@@ -61,6 +61,7 @@ class Toolbar:
         self._desk = Desk()
         self._runs_seen = 0
         self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.onlookers: list[Callable[[Mapping[str, Any]], None]] = []
         self.widget: PipelineWidget = PipelineWidget(self.heard, self.fallback)
         self.pinned = pin(kernel.shell, self.widget.comm)
         kernel.shell.events.register("post_run_cell", self._after_cell)
@@ -177,9 +178,18 @@ class Toolbar:
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         self.widget.send(dict(message))
+        for onlooker in tuple(self.onlookers):
+            onlooker(message)
+
+    def whole(self) -> dict[str, Any]:
+        """All that a page needs to draw the widget by itself; ``onlookers`` are told what its views are told."""
+        return self.widget.drawn() | {"live": self._live()}
+
+    def _live(self) -> dict[str, Any]:
+        return self.board.live() | {"now": time.time()}
 
     def _publish(self) -> None:
-        self.widget.live = self.board.live() | {"now": time.time()}
+        self.widget.live = self._live()
 
     def _pump(self) -> None:
         """Send what changed, the first change at once, then at most every period."""

@@ -1,0 +1,154 @@
+// What stands where the widget of %pipeline cannot: JupyterLab asks for the state of widgets over the shell that is busy
+// during a run, and a page loaded meanwhile would show nothing until its end. Here the same script draws the same
+// graph, over the toolbar's own line; without an answer there is the picture that was saved with the notebook.
+
+const VIEW = "application/vnd.jupyter.widget-view+json";
+const PICTURE = "image/svg+xml";
+const WAITING = /^\s*(Loading widget|Error displaying widget)/;
+const QUIET = 300; // milliseconds without a change of the page after which it is looked at
+
+export const STYLE = `
+.nbs-understudy>img{display:block;max-width:100%}
+.nbs-understudy>p{margin:4px 0 8px;font:12px/16px var(--jp-ui-font-family);color:var(--jp-ui-font-color1)}
+.nbs-hidden{display:none!important}`;
+
+// The kernel's widget as the script knows one, without a widget manager.
+class Model {
+  constructor(values, send, kernel) {
+    this.values = values;
+    this.send = send;
+    this.heard = {};
+    this.widget_manager = { kernel };
+  }
+
+  get(name) {
+    return this.values[name];
+  }
+
+  on(event, callback) {
+    (this.heard[event] ??= []).push(callback);
+  }
+
+  off(event, callback) {
+    this.heard[event] = (this.heard[event] ?? []).filter((each) => callback && each !== callback);
+  }
+
+  tell(message) {
+    for (const callback of this.heard["msg:custom"] ?? []) callback(message);
+  }
+}
+
+export class Understudies {
+  // panel: the notebook's; ask: sends to the kernel, false where nobody listens.
+  constructor(panel, ask) {
+    this.panel = panel;
+    this.ask = ask;
+    this.stands = new Map(); // the output that waits, to what stands in for it
+    this.model = null;
+    this.timer = 0;
+    this.watcher = new MutationObserver(() => this.soon());
+    this.watcher.observe(panel.content.node, { childList: true, subtree: true });
+    this.soon();
+  }
+
+  close() {
+    this.watcher.disconnect();
+    window.clearTimeout(this.timer);
+    this.reset();
+  }
+
+  // The kernel was lost: what it drew is a picture from now on.
+  reset() {
+    this.model = null;
+    this.asked = false;
+    for (const output of [...this.stands.keys()]) this.leave(output);
+  }
+
+  soon() {
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.look(), QUIET);
+  }
+
+  look() {
+    if (this.panel.isDisposed || !this.panel.content.model) return;
+    const waiting = new Map(this.waiting());
+    for (const output of [...this.stands.keys()]) if (!waiting.has(output)) this.leave(output);
+    for (const [output, bundle] of waiting) if (!this.stands.has(output)) this.enter(output, bundle);
+    if (this.stands.size === 0) {
+      if (this.model) this.ask({ do: "widget", shown: false });
+      this.model = null;
+      this.asked = false;
+    } else if (!this.asked) this.asked = this.ask({ do: "widget", shown: true });
+  }
+
+  *waiting() {
+    for (const cell of this.panel.content.widgets) {
+      const outputs = cell.model.type === "code" ? cell.outputArea : null;
+      for (let at = 0; outputs && at < outputs.model.length; at++) {
+        const { data } = outputs.model.get(at);
+        const output = data[VIEW] && data[PICTURE] && outputs.widgets[at]?.node.querySelector(".jp-OutputArea-output");
+        if (output && WAITING.test(output.textContent)) yield [output, data];
+      }
+    }
+  }
+
+  enter(output, bundle) {
+    const node = document.createElement("div");
+    node.className = "jp-OutputArea-output nbs-understudy";
+    output.after(node);
+    output.classList.add("nbs-hidden");
+    const stand = { node, bundle, close: null };
+    this.stands.set(output, stand);
+    if (this.model) this.play(stand);
+    if (!stand.close) this.picture(stand, output);
+  }
+
+  leave(output) {
+    const stand = this.stands.get(output);
+    this.stands.delete(output);
+    stand.close?.();
+    stand.node.remove();
+    output.classList.remove("nbs-hidden");
+  }
+
+  picture(stand, output) {
+    const image = document.createElement("img");
+    const words = document.createElement("p");
+    const source = [stand.bundle[PICTURE]].flat().join("");
+    image.src = `data:${PICTURE};charset=utf-8,${encodeURIComponent(source)}`; // as an image it runs no script
+    image.alt = [stand.bundle["text/plain"] ?? "The pipeline"].flat().join("");
+    words.textContent = /^\s*Error/.test(output.textContent)
+      ? "The pipeline as it was saved with the notebook. Execute this cell to use it."
+      : "The pipeline as it was saved with the notebook, until the kernel answers.";
+    words.setAttribute("role", "status");
+    stand.node.replaceChildren(words, image);
+  }
+
+  // What the kernel says: the widget as it stands, or what it tells all its views.
+  async heard(message) {
+    if (message.kind === "told") {
+      this.model?.tell(message.content);
+      return;
+    }
+    const { id, script, style, ...values } = message;
+    const place = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+    try {
+      this.script = (await import(place)).default;
+    } finally {
+      URL.revokeObjectURL(place);
+    }
+    this.style ??= document.head.appendChild(document.createElement("style"));
+    this.style.textContent = style;
+    const { kernel } = this.panel.sessionContext.session ?? {};
+    this.model = new Model(values, (content) => this.ask({ do: "tell", content }), kernel);
+    this.model.id = id;
+    for (const stand of this.stands.values()) this.play(stand);
+  }
+
+  play(stand) {
+    if (stand.bundle[VIEW].model_id !== this.model.id) return;
+    stand.close?.();
+    stand.node.replaceChildren();
+    stand.close = this.script.render({ model: this.model, el: stand.node });
+  }
+}
