@@ -10,7 +10,7 @@
   const QUIET = 400; // milliseconds without an edit after which the cells are sent
   const HERE = document.currentScript.src; // the other files are beside this one
   const PATIENCE = 1000; // milliseconds after which a kernel that does not answer Cancel is interrupted
-  const RUN = '__import__("nbsteps.notebook.labrun", fromlist=["run"]).run()';
+  const RUN = '__import__("nbsteps.notebook.labrun", fromlist=["run"]).run';
   const LOAD = 'get_ipython().run_line_magic("load_ext", "nbsteps")';
   const STEP = /^\s*%%step[ \t]+([^\s]+)/;
   const SVG = "http://www.w3.org/2000/svg";
@@ -355,7 +355,7 @@
           await this.connect();
         }
         if (this.cancelled) return;
-        const future = kernel.requestExecute({ code: RUN, store_history: false, stop_on_error: false });
+        const future = kernel.requestExecute({ code: RUN + this.options.means(), store_history: false, stop_on_error: false });
         const sink = new Sink(this);
         future.onIOPub = (message) => sink.take(message);
         const reply = await future.done;
@@ -588,9 +588,10 @@
         document.head.append(Object.assign(document.createElement("style"), { textContent: STYLE + MORE }));
         const pipelines = new WeakMap();
         let marks = true;
+        let means = "()";
         const of = (panel) => {
           if (!pipelines.has(panel)) {
-            pipelines.set(panel, new Pipeline(panel, { NotebookActions, Line, Understudies, services, marks: () => marks }));
+            pipelines.set(panel, new Pipeline(panel, { NotebookActions, Line, Understudies, services, marks: () => marks, means: () => means }));
           }
           return pipelines.get(panel);
         };
@@ -605,6 +606,8 @@
           .then((found) => {
             const read = () => {
               marks = found.composite.marks !== false;
+              const { workers = 1, executor = "" } = found.composite;
+              means = `(${Math.trunc(Number(workers)) || 1}, ${JSON.stringify(String(executor))})`;
               tracker.forEach((panel) => of(panel).draw());
             };
             found.changed.connect(read);

@@ -166,8 +166,8 @@ class Evaluator(Protocol):
     def run_context(self, cell: Cell) -> Outcome:
         """Execute a context cell as if the user had."""
 
-    def replay(self, displays: tuple[Display, ...], note: str) -> None:
-        """Show stored outputs again, marked with ``note`` (``restored from 2026-01-01 10:00``)."""
+    def replay(self, displays: tuple[Display, ...], note: str, step: str = "") -> None:
+        """Show stored outputs again, marked with ``note`` (``restored from 2026-01-01 10:00``), as those of ``step``."""
 
 
 class Clock(Protocol):

@@ -273,7 +273,7 @@ class FakeEvaluator:
         traceback = "" if error is None else repr(error)
         return Outcome(shown, error, traceback=traceback, duration=self.clock.time - started)
 
-    def replay(self, displays: tuple[Display, ...], note: str) -> None:
+    def replay(self, displays: tuple[Display, ...], note: str, step: str = "") -> None:
         """Remember what would be shown."""
         del note
         self.replayed.append(displays)

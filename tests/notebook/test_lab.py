@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -153,6 +154,23 @@ def test_what_steps_show_is_marked_as_theirs_and_errors_too(page, project, monke
     lab_of(project).refresh()
     page.await_state(load="failed")
     assert page.reasons("load") == "ValueError: x"
+
+
+def test_outputs_of_steps_that_run_at_once_are_each_marked_as_its_own(project, monkeypatch, tmp_path):
+    # Each waits until the other has started, so both have begun when the first output comes.
+    body = (
+        "%%step {0}\nimport time\nfrom pathlib import Path\nPath('{0}').touch()\n"
+        "while not Path('{1}').exists():\n    time.sleep(0.01)\nprint('of {0}')\n{0} = 1"
+    )
+    cells = [new_code_cell(body.format(one, other)) for one, other in (("a", "b"), ("b", "a"))]
+    nbformat.write(new_notebook(cells=cells), "nb.ipynb")
+    whose, found = [""], {}
+    monkeypatch.setattr(
+        project.display_pub, "publish", lambda data, metadata, **_: whose.append(metadata.get(STEP_KEY, whose[-1]))
+    )
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=lambda said: found.update({said: whose[-1]}), flush=str))
+    run(2, "threads")
+    assert found == {"of a\n": "a", "of b\n": "b"}
 
 
 def test_cancel_without_a_run_is_answered_and_interrupts_nothing(page):

@@ -98,7 +98,7 @@ class StepLanes:
         """Take in what a body made: bind, store, record, show."""
         evaluator, step, outcome = self._services.evaluator, flight.step, reply.outcome
         if outcome.displays and not flight.trial.quiet:
-            evaluator.replay(outcome.displays, "")
+            evaluator.replay(outcome.displays, "", step.name)
         error = outcome.error or self._broken(step, reply)
         if isinstance(error, Skip):
             return self._attempts.skipped(step, attempt, error)

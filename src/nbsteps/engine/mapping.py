@@ -314,7 +314,7 @@ class MapWork:
                 stored: Any = self._services.store.get(artifact)
                 displays = self.tally.shown[self._shown] = tuple(stored)
             if displays and self._live:
-                self._services.evaluator.replay(displays, "")
+                self._services.evaluator.replay(displays, "", self._step.name)
             self._shown += 1
 
     def _show_ready(self) -> None:

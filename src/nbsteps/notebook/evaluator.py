@@ -25,11 +25,20 @@ if TYPE_CHECKING:
 __all__ = ["ShellEvaluator", "attach_traceback", "plain_traceback"]
 
 
+def _unheard(_step: str) -> None:
+    """Nobody asks whose outputs are."""
+
+
 class ShellEvaluator:
-    """An :class:`nbsteps.ports.Evaluator` over a shell."""
+    """An :class:`nbsteps.ports.Evaluator` over a shell.
+
+    Attributes:
+        whose: told the step's name before something of a step is shown, where several are under way.
+    """
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
+        self.whose: Callable[[str], object] = _unheard
         self.lazy = LazyNames(shell.user_ns, shell)
 
     @property
@@ -78,6 +87,7 @@ class ShellEvaluator:
         Whatever the body raised, KeyboardInterrupt and SystemExit too, is the outcome's error, from the user's first
         frame on; nothing of it has been shown.
         """
+        self.whose(step.name)
         outcome = self._run(self._text(step), live=live, timeout=timeout)
         self.lazy.superseded(step.outputs)
         return outcome
@@ -85,6 +95,7 @@ class ShellEvaluator:
     @contextmanager
     def repeat_body(self, step: Step, *, live: bool = True) -> Iterator[Repeat]:
         """Get ready to execute a body many times: it is compiled once, and the hooks stay where they are."""
+        self.whose(step.name)
         compiled = compile_text(self._shell, self._text(step))
         with recording(self._shell, live=live) as recorder:
 
@@ -113,8 +124,10 @@ class ShellEvaluator:
         self.lazy.before_text(cell.source)
         return self._run(Text(cell.source, cell.label, raw=cell.source), live=True)
 
-    def replay(self, displays: tuple[Display, ...], note: str) -> None:
-        """Show stored outputs again, marked with ``note``."""
+    def replay(self, displays: tuple[Display, ...], note: str, step: str = "") -> None:
+        """Show stored outputs again, marked with ``note``, as those of ``step``."""
+        if step:
+            self.whose(step)
         replay(self._shell, displays, note)
 
     def close(self) -> None:
