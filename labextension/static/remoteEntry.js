@@ -246,6 +246,7 @@
       const kernel = this.panel.sessionContext.session?.kernel;
       if (!kernel || this.comm || this.connecting) return;
       this.connecting = true;
+      this.draw();
       try {
         const { Line, services } = this.options;
         const on = { heard: (message) => this.heard(message), lost: (line) => this.lost(line) };
@@ -260,6 +261,7 @@
         this.comm = null; // a kernel without comms: Run still works, and loads nbsteps
       } finally {
         this.connecting = false;
+        this.draw();
         if (!this.panel.isDisposed && this.panel.sessionContext.session?.kernel !== kernel) this.connect();
       }
     }
@@ -446,7 +448,7 @@
       this.node.hidden = steps.size === 0;
       this.runButton.disabled = Boolean(busy);
       this.cancelButton.disabled = !busy;
-      const words = this.asked && !this.running ? "Running" : this.badge;
+      const words = this.asked && !this.running ? "Running" : this.connecting && !this.comm ? "Connecting" : this.badge;
       this.drawBadge(words);
       const marks = this.options.marks();
       for (const cell of this.panel.content.widgets) {

@@ -61,6 +61,7 @@ class Toolbar:
         self._desk = Desk()
         self._runs_seen = 0
         self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._outdated = False
         self.onlookers: list[Callable[[Mapping[str, Any]], None]] = []
         self.widget: PipelineWidget = PipelineWidget(self.heard, self.fallback)
         self.pinned = pin(kernel.shell, self.widget.comm)
@@ -134,6 +135,9 @@ class Toolbar:
                 self._tell({"kind": "cancelling", "running": asked})
             case "run":
                 self._run(message)
+            case "whole":
+                self._outdated = True
+                self._wake.set()
             case "approve" | "reject":
                 self._errands.put(lambda: self._decide(message))
             case question if self._desk.knows(question):
@@ -197,13 +201,15 @@ class Toolbar:
         while True:
             self._wake.wait()
             self._wake.clear()
-            taken = self.board.take()
+            taken, due = self.board.take(), self._outdated
+            self._outdated = False
             if taken is not None:
                 batch, whole = taken
                 self._tell({"kind": "delta", "now": time.time(), **batch})
-                if whole or time.monotonic() - published > _SNAPSHOT:
-                    self._publish()
-                    published = time.monotonic()
+                due = due or whole or time.monotonic() - published > _SNAPSHOT
+            if due:
+                self._publish()
+                published = time.monotonic()
             time.sleep(_PERIOD)
 
     def _serve(self) -> None:

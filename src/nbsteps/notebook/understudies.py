@@ -33,11 +33,11 @@ class Understudies:
         if not shown:
             self._comms.pop(comm.comm_id, None)
             return
-        comm.send({"kind": "widget", **toolbar.whole()})
-        self._comms[comm.comm_id] = comm
         if not self._listens:
             self._listens = True
             toolbar.onlookers.append(self._tell)
+        self._comms[comm.comm_id] = comm  # before the whole is made: what is told twice does no harm
+        comm.send({"kind": "widget", **toolbar.whole()})
 
     def heard(self, content: Any) -> None:
         """What a view would say."""
