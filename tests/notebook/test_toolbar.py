@@ -25,14 +25,14 @@ class Page:
         self.heard = []
         self.live = {}
         self.graph = {}
-        self.bundle = {}
+        self.picture = {}
         self.comm = ""
 
     def show(self):
         cell = {"code": "%pipeline", "silent": False, "store_history": True, "allow_stdin": False}
         sent = self.client.session.msg("execute_request", cell, metadata={"cellId": "a"})
         self.client.shell_channel.send(sent)
-        self.until(lambda: self.comm and self.live)
+        self.until(lambda: self.comm and self.live and self.picture)
 
     def send(self, **content):
         data = {"method": "custom", "content": content}
@@ -53,8 +53,9 @@ class Page:
     def _take(self, message):
         content, kind = message["content"], message["header"]["msg_type"]
         if kind == "display_data" and VIEW in content["data"]:
-            self.bundle = content["data"]
             self.comm = content["data"][VIEW]["model_id"]
+        elif kind in {"display_data", "update_display_data"} and "display_id" in content.get("transient", {}):
+            self.picture = content["data"]
         elif kind in {"comm_open", "comm_msg"}:
             self._changed(content["data"])
 
@@ -91,8 +92,8 @@ def steps(page, **sources):
 def test_a_page_runs_asks_and_is_told(page):
     steps(page, raw="rows = [1, 2, 3]\nprint('made', len(rows))", kept="few = rows[:limit]")
     page.show()
-    assert page.bundle["image/svg+xml"].startswith("<svg")
-    assert "raw" in page.bundle["text/plain"]
+    assert page.picture["image/svg+xml"].startswith("<svg")
+    assert "raw" in page.picture["text/plain"]
     assert [step["name"] for step in page.graph["steps"]] == ["raw", "kept"]
     page.send(do="run", force=True, steps=["raw", "no such step'; raise SystemExit"])
     page.until(

@@ -35,7 +35,7 @@ from nbsteps.display.estimate import Outlook
 from nbsteps.display.pace import Pace, Standing
 from nbsteps.display.standing import WORDS
 from nbsteps.display.view import NodeView, Row, node_views
-from nbsteps.display.wording import count, duration, one_line
+from nbsteps.display.wording import count, duration, moment, one_line
 
 _ENDS: Final = (ReasonKind.FAILED_LAST_TIME, ReasonKind.CANCELLED_LAST_TIME, ReasonKind.CRASHED_LAST_TIME)
 _AGAIN: Final = frozenset(str(Reason(kind)) for kind in _ENDS)
@@ -125,6 +125,14 @@ class Board:
         with self._lock:
             self._pace.know(usual, before, workers)
 
+    def hands(self, workers: int) -> None:
+        """So many bodies will run at once, in the run that is forecast."""
+        with self._lock:
+            self._pace.workers = workers
+            self._foretell()
+            self._whole = True
+        self._wake()
+
     def rest(self, rows: Iterable[Row], requests: Iterable[Request] = ()) -> None:
         """Show a forecast: every step as it ended the last time, and what would be done now.
 
@@ -135,12 +143,26 @@ class Board:
         with self._lock:
             self._nodes = {name: self._kept(name, view) for name, view in views.items()}
             due = [name for name, _state, decision, _result in rows if decision.action in _WOULD_RUN]
-            self._forecast = _forecast(len(due), len(rows), self._pace.forecast(due, _last(rows)))
+            self._pace.forecast(due, _last(rows))
+            self._foretell()
             self._waiting = {request.step: request for request in requests}
             for name, request in self._waiting.items():
                 self._nodes[name] = _waiting(request)
             self._whole = True
         self._wake()
+
+    def still(self) -> tuple[dict[str, NodeView], str]:
+        """The steps for a picture that stays as it is, and a line on the run that they are from."""
+        with self._lock:
+            views = {name: NodeView(s.state, s.word, s.number, s.reasons) for name, s in self._nodes.items()}
+            run = self._run
+        if run is None:
+            return views, ""
+        return views, f"Run of {moment(run.started)}: {run.word.lower()}"
+
+    def _foretell(self) -> None:
+        if not self.running:
+            self._forecast = _forecast(len(self._pace.due), len(self._nodes), self._pace.whole())
 
     def last_run(self, run: RunView) -> None:
         """Show a run of the history, as long as none was seen."""

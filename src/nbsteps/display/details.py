@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from statistics import median
 from typing import Any, Final
 
@@ -41,6 +42,7 @@ class Known:
         log: what it showed, in notebook format.
         attempts: rows of its attempts, newest first.
         steps: rows of what became of it in runs, newest first.
+        acceptable: whether its stored result could be kept although its code changed.
     """
 
     step: Step
@@ -52,13 +54,14 @@ class Known:
     log: Sequence[Mapping[str, Any]] = ()
     attempts: Sequence[Row] = ()
     steps: Sequence[Row] = ()
+    acceptable: bool = False
 
 
 def detail(known: Known) -> dict[str, Any]:
     """The panel as plain dictionaries, lists, texts and numbers."""
     step = known.step
-    attempts = _last_run(known.attempts)
-    outputs = {} if known.result is None else known.result.outputs
+    attempts, result = _last_run(known.attempts), known.result
+    outputs = {} if result is None else result.outputs
     history = [_bar(row) for row in reversed(known.steps) if seconds(row.get("ended_at")) is not None]
     executed = [bar["seconds"] for bar in history if bar["state"] == StepState.SUCCEEDED]
     return {
@@ -75,7 +78,22 @@ def detail(known: Known) -> dict[str, Any]:
         "attempts": [_attempt(row) for row in attempts],
         "history": history,
         "median": duration(median(executed)) if executed else "unknown",
+        "accept": _offer(known),
+        "kept": "" if result is None else one_line(result.accepted_by or ""),
     }
+
+
+def _offer(known: Known) -> dict[str, str] | None:
+    """Keeping the stored result: which, and what tells the decision that the page shows from any other."""
+    if not known.acceptable or known.result is None:
+        return None
+    return {"seen": looked_at(known.decision), "made": moment(known.result.ended_at)}
+
+
+def looked_at(decision: Decision) -> str:
+    """A text that differs where a decision or its reasons do: who accepts says which ones were looked at."""
+    said = [str(decision.action), *((str(r.kind), r.name, r.before, r.after) for r in decision.reasons)]
+    return blake2b(repr(said).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 
 def _options(step: Step) -> list[list[str]]:

@@ -27,6 +27,8 @@ class Pace:
     """Not thread-safe: whoever holds it locks.
 
     Attributes:
+        workers: bodies at once.
+        due: the steps that would be executed, in graph order.
         sure: whether it is known which steps will be executed; otherwise what it says is the most that it can take.
     """
 
@@ -34,19 +36,22 @@ class Pace:
         self._usual: Mapping[str, float] = {}
         self._last: Mapping[str, float] = {}
         self._before: Mapping[str, Sequence[str]] = {}
-        self._workers = self._seen = 1
-        self._due: frozenset[str] = frozenset()
+        self.workers = self._seen = 1
+        self.due: Mapping[str, None] = {}
         self._left: dict[str, None] = {}
         self.sure = False
 
     def know(self, usual: Mapping[str, float], before: Mapping[str, Sequence[str]], workers: int = 1) -> None:
         """What steps usually take in seconds, what comes before each, and how many bodies run at once."""
-        self._usual, self._before, self._workers = usual, before, workers
+        self._usual, self._before, self.workers = usual, before, workers
 
-    def forecast(self, due: Sequence[str], last: Mapping[str, float]) -> Outlook | None:
+    def forecast(self, due: Sequence[str], last: Mapping[str, float]) -> None:
         """These steps would be executed, in graph order; ``last`` is what others than the known took the last time."""
-        self._due, self._last, self.sure = frozenset(due), last, True
-        return outlook({name: Task(self.usual(name)) for name in due}, self._before, self._workers)
+        self.due, self._last, self.sure = dict.fromkeys(due), last, True
+
+    def whole(self) -> Outlook | None:
+        """How long all that is due would take; None where that is not known of one."""
+        return outlook({name: Task(self.usual(name)) for name in self.due}, self._before, self.workers)
 
     def usual(self, step: str) -> float | None:
         """What a step usually takes, seconds; None where nothing is known."""
@@ -58,7 +63,7 @@ class Pace:
 
     def start(self, step: str) -> float | None:
         """A step is executed; returns what it usually takes. One that was not forecast shows that nothing is sure."""
-        self.sure = self.sure and step in self._due
+        self.sure = self.sure and step in self.due
         return self.usual(step)
 
     def over(self, step: str) -> None:
@@ -75,10 +80,10 @@ class Pace:
                 held.add(name)
             elif standing.state in _AT_WORK:
                 tasks[name] = Task(self._rest(name, standing, at), running=True)
-            elif not self.sure or name in self._due:
+            elif not self.sure or name in self.due:
                 tasks[name] = Task(self.usual(name))
         self._seen = max(self._seen, sum(task.running for task in tasks.values()))
-        return outlook(tasks, self._before, max(self._workers, self._seen))
+        return outlook(tasks, self._before, max(self.workers, self._seen))
 
     def _rest(self, name: str, standing: Standing, at: float) -> float | None:
         """What is left of a step at work."""

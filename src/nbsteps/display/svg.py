@@ -33,6 +33,7 @@ _BEND: Final = 6.0
 _LOOP: Final = 60.0
 _PADDING: Final = 10
 _NOTES: Final = 20
+_NARROWEST: Final = 340
 LINES: Final = MappingProxyType(
     {LinkKind.DATA: "uses a value", LinkKind.ORDER: "comes after", LinkKind.WATCH: "looks at how it ended"}
 )
@@ -41,16 +42,17 @@ _TEXT_AT: Final = _PADDING + 16 + 8
 _WORD_SIZE: Final = 11
 
 
-def graph_svg(model: GraphModel, palette: Palette = LIGHT) -> str:
-    """Draw the graph; one without steps says so."""
+def graph_svg(model: GraphModel, palette: Palette = LIGHT, *, kind: str = "") -> str:
+    """Draw the graph; one without steps says so. ``kind`` becomes the picture's class."""
     if not model.nodes:
         empty = (
             f'<text x="120" y="40" text-anchor="middle" font-size="{NAME_SIZE}" fill="{palette.soft}">{EMPTY}</text>'
         )
-        return "\n".join((*_head(EMPTY, "", (240, 72), palette), empty, "</svg>"))
+        return "\n".join((*_head(EMPTY, "", (240, 72), palette, kind), empty, "</svg>"))
     title = f"Steps of {model.title}" if model.title else "Steps"
     notes = legend(model)
-    head = _head(title, summary(model), (model.width, model.height + (_NOTES if notes else 0)), palette)
+    extent = (max(model.width, _NARROWEST), model.height + (_NOTES if notes or model.caption else 0))
+    head = _head(title, summary(model), extent, palette, kind)
     nodes = (_node(node, palette) for node in model.nodes)
     drawn = (*_edges(model, palette), *(_label(label, palette) for label in model.labels), *nodes)
     return "\n".join((*head, *drawn, *_legend(model, notes, palette), "</svg>"))
@@ -66,10 +68,11 @@ def number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _head(title: str, summary: str, extent: Point, palette: Palette) -> Iterator[str]:
+def _head(title: str, summary: str, extent: Point, palette: Palette, kind: str) -> Iterator[str]:
     w, h = map(number, extent)
+    named = f' class="{clean(kind)}"' if kind else ""
     yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img"{named} '
         f'aria-label="{clean(title)}" font-family="{_FONT}">'
     )
     described = f"<desc>{clean(summary)}</desc>" if summary else ""
@@ -95,7 +98,10 @@ def legend(model: GraphModel) -> tuple[tuple[str, str], ...]:
 
 
 def _legend(model: GraphModel, notes: Sequence[tuple[str, str]], palette: Palette) -> Iterator[str]:
-    x, y, soft = 20.0, model.height + 4, palette.soft
+    x, y, soft = 20.0, model.height + 2, palette.soft
+    if model.caption:
+        yield f'<text x="{number(x)}" y="{number(y + 4)}" font-size="11" fill="{soft}">{clean(model.caption)}</text>'
+        x += breadth(model.caption, LABEL_SIZE) + 24
     for kind, words in notes:
         line = f'<path d="M{number(x)} {number(y)}h24" stroke="{palette.edge}" stroke-width="1.25"{_dashes(kind)}/>'
         yield f'{line}<text x="{number(x + 32)}" y="{number(y + 4)}" font-size="11" fill="{soft}">{words}</text>'

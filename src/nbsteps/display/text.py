@@ -17,6 +17,7 @@ from nbsteps.display.asking import request_lines
 from nbsteps.display.diff import unified
 from nbsteps.display.estimate import Task, outlook
 from nbsteps.display.standing import SIGNS, STALE, WORDS, shown_state, shown_word
+from nbsteps.display.view import NodeView
 from nbsteps.display.wording import count, duration, indent, moment, one_line, plain, size, table
 
 __all__ = [
@@ -30,12 +31,13 @@ __all__ = [
     "run_lines",
     "size",
     "status_lines",
+    "view_lines",
     "why_text",
 ]
 
 EMPTY: Final = "No steps yet"
 
-_SOURCE: Final = frozenset({ReasonKind.CODE, ReasonKind.HELPER, ReasonKind.MODULE})
+_SOURCE: Final = frozenset({ReasonKind.CODE, ReasonKind.HELPER})
 _RAN: Final = "ran"
 _RESTORED: Final = "restored"
 
@@ -105,6 +107,15 @@ def status_lines(rows: Iterable[tuple[str, StepState, Decision, Result | None]])
         took = "" if result is None else duration(result.duration)
         lines.append((sign, name, shown_word(state, decision), took, decision.text))
     return "\n".join((_badge(found), "", *table(lines)))
+
+
+def view_lines(views: Mapping[str, NodeView], caption: str = "") -> str:
+    """Every step as a picture shows it, below a line on the run."""
+    if not views:
+        return EMPTY
+    rows = [(SIGNS.get(v.state, "?"), name, v.word.lower(), v.number, v.reasons) for name, v in views.items()]
+    columns = [column for column in zip(*rows, strict=True) if any(column)]
+    return "\n".join(((f"{caption}\n" if caption else ""), *table(zip(*columns, strict=True)))).lstrip("\n")
 
 
 def _badge(rows: list[tuple[str, StepState, Decision, Result | None]]) -> str:
@@ -211,6 +222,9 @@ def _detail(reason: Reason) -> str:
 
 def _origin(result: Result) -> str:
     lines = [f"last computed {moment(result.ended_at)}, took {duration(result.duration)}"]
+    if result.reasons:
+        lines.append(f"because {one_line(', '.join(map(str, result.reasons)))}")
+        lines += [indent(detail) for detail in map(_detail, result.reasons) if detail]
     if result.accepted_by:
         lines.append(f"kept by {plain(result.accepted_by)} although the code had changed")
     for name, artifact in result.outputs.items():

@@ -105,10 +105,11 @@ class GraphModel:
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
     labels: tuple[Label, ...] = ()
+    caption: str = ""
 
 
-def graph_model(graph: Graph, nodes: Mapping[str, NodeView], *, title: str = "") -> GraphModel:
-    """Lay a graph out; a step without a view is shown as pending."""
+def graph_model(graph: Graph, nodes: Mapping[str, NodeView], *, title: str = "", caption: str = "") -> GraphModel:
+    """Lay a graph out; a step without a view is shown as pending. ``caption`` is a line below it."""
     metrics = _metrics(graph)
     layout = lay_out(before(graph), metrics, rooms(graph))
     pending = NodeView()
@@ -138,7 +139,7 @@ def graph_model(graph: Graph, nodes: Mapping[str, NodeView], *, title: str = "")
         for each in links(graph)
     )
     shown = labels(graph, layout)
-    return GraphModel(title, layout.width, layout.height, tuple(placed), edges, shown)
+    return GraphModel(title, layout.width, layout.height, tuple(placed), edges, shown, caption)
 
 
 def _metrics(graph: Graph) -> Metrics:
@@ -164,4 +165,4 @@ def from_json(data: Mapping[str, Any]) -> GraphModel:
         for edge in data["edges"]
     )
     written = tuple(Label(**label) for label in data["labels"])
-    return GraphModel(data["title"], data["width"], data["height"], nodes, edges, written)
+    return GraphModel(data["title"], data["width"], data["height"], nodes, edges, written, data["caption"])

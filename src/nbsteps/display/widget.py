@@ -44,10 +44,14 @@ class PipelineWidget(anywidget.AnyWidget):
         script, style = ((STATIC / f"widget.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
         return {"id": self.model_id, "script": script, "style": style, "graph": self.graph}
 
-    def bundle(self) -> dict[str, Any]:
-        """This widget as one display: the view, and the picture for whoever cannot show it."""
+    def view(self) -> dict[str, Any]:
+        """This widget as a display: the view, and a line for whoever cannot show it."""
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {VIEW: view, **self._fallback()}
+        return {VIEW: view, "text/plain": f"Steps of {self.graph.get('title') or 'this notebook'}"}
+
+    def bundle(self) -> dict[str, Any]:
+        """The same with the picture as it is now in the place of the line."""
+        return {**self.view(), **self._fallback()}
 
     def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.bundle(), {}

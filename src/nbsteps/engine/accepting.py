@@ -22,6 +22,12 @@ _HARMLESS: Final = frozenset(
 """What a user may say is of no consequence. Another input, file or parameter asks for another result."""
 
 
+def acceptable(decision: Decision, result: Result | None) -> bool:
+    """Whether a decision is one that :func:`accept` can turn: a step that would run for its code only."""
+    reasons = decision.reasons
+    return result is not None and decision.action is Action.RUN and all(each.kind in _HARMLESS for each in reasons)
+
+
 def accept(session: Session, name: str) -> tuple[Result, tuple[Reason, ...]]:
     """Record the step's last result under its present key; void as soon as anything changes again.
 

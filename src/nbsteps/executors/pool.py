@@ -66,6 +66,11 @@ class Pool:
         self._shelf.clear()
 
 
+def names() -> tuple[str, ...]:
+    """The kinds of executors beside ``main``, other packages' among them."""
+    return (*_NAMES, *sorted(_plugins()))
+
+
 def check(name: str) -> None:
     """Refuse a name that no executor has.
 
@@ -76,11 +81,15 @@ def check(name: str) -> None:
         _plugin(name.partition("=")[0])
 
 
-def _plugin(name: str) -> Any:
-    """What another package offers under a name: a callable that gives a ``concurrent.futures.Executor``."""
+def _plugins() -> dict[str, Any]:
     from importlib.metadata import entry_points  # noqa: PLC0415 - keeps import nbsteps fast
 
-    found = {point.name: point for point in entry_points(group=GROUP)}
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _plugin(name: str) -> Any:
+    """What another package offers under a name: a callable that gives a ``concurrent.futures.Executor``."""
+    found = _plugins()
     if name not in found:
         known = ", ".join(["main", *_NAMES, *sorted(found)])
         msg = f"there is no executor {name!r}"

@@ -67,6 +67,7 @@ def pipeline_parser() -> Parser:
     _add_decision(add("reject", "keep it from running"), form=False)
     accept = add("accept", "keep a step's stored result although its code changed")
     accept.add_argument("step", metavar="STEP", help="name of the step")
+    accept.add_argument("--seen", default="", help=argparse.SUPPRESS)
     add("check", "list what is wrong with the notebook")
     history = add("history", "the history as a DataFrame")
     history.add_argument("kind", nargs="?", choices=KINDS, default="runs", help="which table; runs if absent")

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from nbsteps.core.errors import NbstepsError, StoreError
@@ -16,9 +17,13 @@ from nbsteps.core.model import Artifact, Result
 from nbsteps.display.chronicle import comparison, run_rows, timeline_view, trends_view
 from nbsteps.display.details import Known, detail
 from nbsteps.display.previews import Preview, preview
+from nbsteps.display.report_page import SHORT
 from nbsteps.display.timeline import timeline
 from nbsteps.display.trends import LAST, trends
+from nbsteps.engine.accepting import acceptable
 from nbsteps.engine.session import Standing
+from nbsteps.notebook.reports import LAST as LAST_RUN
+from nbsteps.notebook.reports import run_report
 from nbsteps.ports import Display
 from nbsteps.store.store import DuckStore
 
@@ -40,6 +45,7 @@ class Subject:
     notebook: str = ""
     graph: Graph = field(default_factory=Graph)
     standings: Mapping[str, Standing] = field(default_factory=dict)
+    folder: Path = Path()
 
 
 class Desk:
@@ -56,6 +62,7 @@ class Desk:
             "timeline": self._timeline,
             "trends": self._trends,
             "compare": self._compare,
+            "report": self._report,
         }
 
     def knows(self, question: object) -> bool:
@@ -109,6 +116,7 @@ class Desk:
             log=self._log(store, step.name, result),
             attempts=_records(subject, "attempts", step=step.name, limit=_ATTEMPTS),
             steps=_records(subject, "steps", step=step.name, limit=_BARS),
+            acceptable=acceptable(standing.decision, result),
         )
         return detail(known)
 
@@ -151,6 +159,13 @@ class Desk:
     def _compare(self, subject: Subject, message: Mapping[str, Any]) -> list[dict[str, Any]]:
         before, after = (_records(subject, "steps", run_id=str(run)) for run in list(message.get("runs") or ())[:2])
         return comparison(before, after, subject.graph.steps)
+
+    def _report(self, subject: Subject, message: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The report of a run as a page, and what its file could be called."""
+        runs = _records(subject, "runs", limit=1)
+        run = str(message.get("run") or (runs[0]["run_id"] if runs else LAST_RUN))
+        page = run_report(subject.store.history, run, subject.folder, subject.graph)
+        return {"name": f"{PurePath(subject.notebook).stem or 'run'}-{run[:SHORT]}.html", "page": page}
 
 
 def _records(subject: Subject, kind: str, **filters: Any) -> list[dict[str, Any]]:

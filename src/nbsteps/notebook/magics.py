@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
-from nbsteps.core.errors import NbstepsError, ProblemsError, StepError
+from nbsteps.core.errors import NbstepsError, ProblemsError, StepError, UsageError
 from nbsteps.core.model import RunResult
 from nbsteps.core.options import help_text, parse_line
 from nbsteps.core.plan import Plan
 from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.display import text
+from nbsteps.display.details import looked_at
 from nbsteps.display.progress import ProgressLines
 from nbsteps.engine.accepting import accept
 from nbsteps.engine.session import CellRun, Session
@@ -133,7 +134,7 @@ class NbstepsMagics(Magics):
 
     def _show(self, _args: argparse.Namespace) -> None:
         if has_page(self.kernel.shell):
-            publish(self.kernel.toolbar().show())
+            self.kernel.toolbar().display()
         else:
             self._graph(_args)
 
@@ -156,7 +157,11 @@ class NbstepsMagics(Magics):
     _reject = _approve
 
     def _accept(self, args: argparse.Namespace) -> None:
-        print(text.accepted_line(*accept(self.kernel.session, args.step)))  # noqa: T201 - a magic's output
+        session = self.kernel.session
+        if args.seen and args.seen != looked_at(session.why(args.step)):
+            msg = f"step {args.step} has changed again since it was looked at"
+            raise UsageError(msg, hint=f"%pipeline why {args.step}")
+        print(text.accepted_line(*accept(session, args.step)))  # noqa: T201 - a magic's output
 
     def _check(self, _args: argparse.Namespace) -> None:
         problems = self.kernel.session.graph().problems

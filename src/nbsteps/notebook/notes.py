@@ -76,9 +76,9 @@ def note(line: str, step: StepRun, said: Iterable[str] = ()) -> None:
     publish({"text/plain": "\n".join(lines), "text/html": f'<div style="{_STYLE}">{shown}</div>'}, {STATE_KEY: state})
 
 
-def publish(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
-    """Show data in the cell that is being executed."""
-    publish_display_data(dict(data), dict(metadata or {}))  # type: ignore[no-untyped-call]
+def publish(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None, **how: Any) -> None:
+    """Show data in the cell that is being executed; ``how`` are words of ``publish_display_data``."""
+    publish_display_data(dict(data), dict(metadata or {}), **how)  # type: ignore[no-untyped-call]
 
 
 def show_again(session: Session, step: StepRun, result: Result, said: Remarks) -> None:

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 LAST = "last"
 
 
-def run_report(history: History, run: str, folder: Path) -> str:
+def run_report(history: History, run: str, folder: Path, graph: Graph | None = None) -> str:
     """The report of a run as a page of HTML.
 
     Args:
         history: where the run is recorded.
         run: its identifier, the beginning of that, or ``last``.
         folder: where the user works; notebooks are named from its project on.
+        graph: of the notebook as it is; that of the saved one if absent.
 
     Raises:
         UsageError: there is no such run, or several whose identifiers begin like that.
@@ -35,7 +36,7 @@ def run_report(history: History, run: str, folder: Path) -> str:
     tables: dict[str, Any] = {
         kind: history.records(kind, run_id=run_id) for kind in ("steps", "attempts", "events", "approvals")
     }
-    graph = saved_graph(row["notebook"] or "", folder)
+    graph = saved_graph(row["notebook"] or "", folder) if graph is None else graph
     return report_html(RunStory(row, **tables, graph=graph, made_by=f"nbsteps {__version__}", now=time.time()))
 
 

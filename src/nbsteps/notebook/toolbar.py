@@ -15,19 +15,25 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from nbsteps.core.approvals import Request
+from nbsteps.core.decide import Action
 from nbsteps.core.errors import NbstepsError
 from nbsteps.core.events import Event, RunStarted
 from nbsteps.core.graph import Graph
 from nbsteps.display.board import Board
 from nbsteps.display.chronicle import run_view
 from nbsteps.display.levels import graph_view
+from nbsteps.display.view import NodeView
 from nbsteps.engine.deciding import Desk as Decisions
 from nbsteps.engine.session import Session, Standing
 from nbsteps.notebook import capture
 from nbsteps.notebook.desk import Desk, Subject
 from nbsteps.notebook.frontdoor import FrontDoor
-from nbsteps.notebook.pictures import picture
+from nbsteps.notebook.manner import Manner
+from nbsteps.notebook.means import steps_at_once
+from nbsteps.notebook.notes import publish
+from nbsteps.notebook.pictures import Keepsake, saved_picture
 from nbsteps.notebook.subshells import keep_figures, pin
+from nbsteps.notebook.times import UsualTimes
 
 if TYPE_CHECKING:
     from nbsteps.display.widget import PipelineWidget
@@ -60,10 +66,13 @@ class Toolbar:
         self._standings: tuple[Standing, ...] = ()
         self._desk = Desk()
         self._runs_seen = 0
+        self._manner = Manner()
+        self._times = UsualTimes()
         self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._outdated = False
         self.onlookers: list[Callable[[Mapping[str, Any]], None]] = []
         self.widget: PipelineWidget = PipelineWidget(self.heard, self.fallback)
+        self._keepsake = Keepsake(f"nbsteps {self.widget.model_id}")
         self.pinned = pin(kernel.shell, self.widget.comm)
         kernel.shell.events.register("post_run_cell", self._after_cell)
         capture.watchers.append(self._desk.watch)
@@ -72,10 +81,17 @@ class Toolbar:
             threading.Thread(target=run, args=(work,), name=f"nbsteps {name}", daemon=True).start()
 
     def show(self) -> dict[str, Any]:
-        """Bring the widget up to date; returns it as a display."""
+        """Bring the widget up to date; returns it as a display with its picture in it."""
         self.refresh()
         self._publish()
         return self.widget.bundle()
+
+    def display(self) -> None:
+        """Show the widget in the cell that is being executed, and below it the picture that is saved with it."""
+        self.refresh()
+        self._publish()
+        publish(self.widget.view())
+        self._keepsake.show(*self._still())
 
     def refresh(self) -> None:
         """Look at the notebook and its forecast anew. Main thread only."""
@@ -85,13 +101,22 @@ class Toolbar:
             session.services.listeners.append(self)
         self._standings, graph = session.status(), session.graph()
         standings = {row.step.name: row for row in self._standings}
-        self._desk.subject = Subject(self._kernel.store, session.services.notebook, graph, standings)
+        services = session.services
+        self._desk.subject = Subject(self._kernel.store, services.notebook, graph, standings, services.folder)
         self._show_last_run(session)
-        rows = ((row.step.name, row.state, row.decision, row.result) for row in self._standings)
+        rows = [(row.step.name, row.state, row.decision, row.result) for row in self._standings]
+        self._expect(session, graph)
         self.board.rest(rows, _waiting(session))
         if graph is not self._graph:
             self._graph = graph
             self.widget.graph = graph_view(graph, session.services.notebook)
+
+    def _expect(self, session: Session, graph: Graph) -> None:
+        """Tell the board what the steps take that would run."""
+        due = [row for row in self._standings if row.decision.action is not Action.RESTORE]
+        results = {row.step.name: row.decision.result or row.result for row in due}
+        times = self._times.of(session.services.store, session.services.notebook, results)
+        self.board.expect(times, graph.edges, steps_at_once(self._manner.workers, self._manner.executor))
 
     def _show_last_run(self, session: Session) -> None:
         """Before this kernel's first run: how the last one ended, wherever it was."""
@@ -120,11 +145,15 @@ class Toolbar:
                 self.refresh()
         except NbstepsError:
             return  # who runs or shows the pipeline is told
+        finally:
+            self._keepsake.renew(*self._still())
 
-    def fallback(self) -> Mapping[str, str]:
+    def fallback(self) -> dict[str, str]:
         """The steps as text and as a picture, for pages without scripts."""
-        notebook = "" if self._session is None else self._session.services.notebook
-        return picture(self._graph, self._standings, notebook)
+        return saved_picture(*self._still())
+
+    def _still(self) -> tuple[Graph, str, Mapping[str, NodeView], str]:
+        return (self._graph, "" if self._session is None else self._session.services.notebook, *self.board.still())
 
     def heard(self, message: Mapping[str, Any]) -> None:
         """Sort what a page asks for. Comes on a subshell where there are any: nothing here may take long."""
@@ -138,6 +167,10 @@ class Toolbar:
             case "whole":
                 self._outdated = True
                 self._wake.set()
+            case "accept":
+                self._accept(message)
+            case "how":
+                self._change(message)
             case "approve" | "reject":
                 self._errands.put(lambda: self._decide(message))
             case question if self._desk.knows(question):
@@ -152,9 +185,28 @@ class Toolbar:
         force = bool(message.get("force"))
         if force and message.get("after"):
             steps = [name for name in known if name in self._graph.descendants(steps)]
-        line = " ".join(["%pipeline", "run", *steps, *(["--force", *steps] if force else [])])
+        words = [*steps, *self._manner.words(), *(["--force", *steps] if force else [])]
+        line = " ".join(["%pipeline", "run", *words])
         seen = self._runs_seen
         self._door.execute(line, lambda reply: self._replied(reply, seen))
+
+    def _accept(self, message: Mapping[str, Any]) -> None:
+        """Keep a step's result, as long as the step is still what the page shows."""
+        step, seen = message.get("step"), str(message.get("seen"))
+        if step in self._graph.steps and seen.isalnum():
+            runs = self._runs_seen
+            self._door.execute(f"%pipeline accept {step} --seen {seen}", lambda reply: self._replied(reply, runs))
+
+    def _change(self, message: Mapping[str, Any]) -> None:
+        """Execute the next run as a page wants it."""
+        self._manner = self._manner.changed(message, self._kernel.shell.user_ns)
+        at_once = steps_at_once(self._manner.workers, self._manner.executor)
+        self.board.hands(at_once)
+        self._tell({"kind": "how", "how": self._how()})
+        self._publish()
+
+    def _how(self) -> dict[str, Any]:
+        return self._manner.view(self._kernel.shell.user_ns)
 
     def _replied(self, reply: Mapping[str, Any], seen: int) -> None:
         """Tell the page what went wrong before a run began; what fails in a run, its steps show."""
@@ -190,7 +242,7 @@ class Toolbar:
         return self.widget.drawn() | {"live": self._live()}
 
     def _live(self) -> dict[str, Any]:
-        return self.board.live() | {"now": time.time()}
+        return self.board.live() | {"now": time.time(), "how": self._how()}
 
     def _publish(self) -> None:
         self.widget.live = self._live()
