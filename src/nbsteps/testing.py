@@ -6,7 +6,7 @@ import builtins
 import copy
 import io
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 
 from nbsteps.core.approvals import Approval, Request, Verdict
@@ -64,6 +64,7 @@ class MemoryStore:
         self.last: dict[tuple[str, str], Last] = {} if shared is None else shared.last
         self.requests: dict[str, Request] = {} if shared is None else shared.requests
         self.verdicts: dict[str, Verdict] = {} if shared is None else shared.verdicts
+        self.texts: dict[str, str] = {} if shared is None else shared.texts
         self._notebooks: dict[str, str] = {} if shared is None else shared._notebooks  # noqa: SLF001 - of this class
         self.refuse: Callable[[object], bool] = lambda _value: False
 
@@ -92,6 +93,14 @@ class MemoryStore:
         """Seconds that a step's successes took, newest first."""
         every = (event for event in reversed(self.events) if isinstance(event, StepSucceeded))
         return tuple(e.result.duration for e in every if (e.result.notebook, e.step) == (notebook, step))
+
+    def findings(self) -> dict[str, str]:
+        """Everything kept."""
+        return self.texts
+
+    def keep_findings(self, findings: Mapping[str, str]) -> None:
+        """Keep it."""
+        self.texts.update(findings)
 
     @contextmanager
     def flight(self, key: str, *, wait: bool = True) -> Iterator[bool]:

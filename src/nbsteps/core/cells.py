@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from nbsteps.core import names as name_analysis
 from nbsteps.core.errors import Problem
+from nbsteps.core.findings import finding
 from nbsteps.core.model import Cell, StepOptions
 from nbsteps.core.names import Names
 from nbsteps.core.options import format_line, parse_line
@@ -177,7 +178,7 @@ def _context(cell: Cell, index: int) -> tuple[Context, tuple[Problem, ...]]:
     names, touched, loads = NOTHING, _NO_NAMES, _NO_NAMES
     try:
         names = name_analysis.analyse(cell.source)
-        touched, loads = _at_once(parse(cell.source), names)
+        touched, loads = _at_once(cell.source)
     except SyntaxError as error:
         if not _is_foreign(cell.source):
             found = _syntax_problem("", cell, error, 0)
@@ -222,14 +223,15 @@ def _star_problem(step: str, cell: Cell, names: Names) -> Problem:
     return Problem(step, cell.label, message, f"import by name: from {module} import ...", severity="warning")
 
 
-def _at_once(tree: ast.Module, names: Names) -> tuple[frozenset[str], frozenset[str]]:
+@finding(lambda found: [sorted(names) for names in found], lambda lists: (frozenset(lists[0]), frozenset(lists[1])))
+def _at_once(source: str) -> tuple[frozenset[str], frozenset[str]]:
     """Names that statements call methods on, and names that the cell reads while it is executed.
 
     What stands in a function happens when it is called: its method calls count where they are on global names, its
     reads do not.
     """
     touched, later, loads = set[str](), set[str](), set[str]()
-    waiting: list[tuple[ast.AST, bool]] = [(tree, True)]
+    waiting: list[tuple[ast.AST, bool]] = [(parse(source), True)]
     while waiting:
         node, now = waiting.pop()
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
@@ -239,7 +241,7 @@ def _at_once(tree: ast.Module, names: Names) -> tuple[frozenset[str], frozenset[
         inner = set(map(id, _body(node))) if isinstance(node, _LATER) else ()
         waiting += [(child, now and id(child) not in inner) for child in ast.iter_child_nodes(node)]
     touched.discard("get_ipython")
-    return frozenset(touched | (later & names.reads)), frozenset(loads)
+    return frozenset(touched | (later & name_analysis.analyse(source).reads)), frozenset(loads)
 
 
 def _body(function: ast.AST) -> list[ast.AST]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from nbsteps.core import quoted
+from nbsteps.core.findings import finding
 from nbsteps.core.source import parse
 from nbsteps.core.statements import Statements
 
@@ -60,9 +61,49 @@ class Names:
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _NOTHING_DEFERRED: Mapping[str, frozenset[str]] = MappingProxyType({})
+_EMPTY: tuple[Any, ...] = ((), (), (), (), (), (), {}, (), (), (), {}, False, False)
+"""Nothing, for each field of :class:`Names`."""
 
 
-@lru_cache(maxsize=8192)
+def _pack(names: Names) -> list[Any]:
+    """All fields in their order, without the empty ones at the end."""
+    fields = [getattr(names, name) for name in Names.__slots__]
+    while fields and not fields[-1]:
+        fields.pop()
+    return [_plain(field) for field in fields]
+
+
+def _plain(field: object) -> object:
+    if isinstance(field, frozenset):
+        return sorted(field)
+    return {name: _plain(value) for name, value in field.items()} if isinstance(field, Mapping) else field
+
+
+def _unpack(fields: list[Any]) -> Names:
+    reads, unsure, writes, definite, assigned, defs, imports, *rest = (*fields, *_EMPTY[len(fields) :])
+    modules, stars, mutated, deferred, dynamic, has_await = rest
+    return Names(
+        reads=frozenset(reads),
+        unsure=frozenset(unsure),
+        writes=frozenset(writes),
+        definite=frozenset(definite),
+        assigned=tuple(assigned),
+        defs=frozenset(defs),
+        imports=MappingProxyType(imports) if imports else _NONE,
+        modules=tuple(modules),
+        stars=tuple(stars),
+        mutated=frozenset(mutated),
+        deferred=_callable(deferred) if deferred else _NOTHING_DEFERRED,
+        dynamic=dynamic,
+        has_await=has_await,
+    )
+
+
+def _callable(deferred: dict[str, list[str]]) -> Mapping[str, frozenset[str]]:
+    return MappingProxyType({name: frozenset(reads) for name, reads in deferred.items()})
+
+
+@finding(_pack, _unpack)
 def analyse(source: str) -> Names:
     """Analyse the text of a cell's body.
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from nbsteps.core import findings
 from nbsteps.core.decide import Decision
 from nbsteps.core.errors import ProblemsError, UsageError
 from nbsteps.core.events import Cleared
@@ -83,6 +84,8 @@ class Session:
         stale = self._graph is None or cells is not self._built_from or bool(self._graph.errors())
         if self._graph is None or stale:
             with paused_collector():
+                if self._graph is None:
+                    findings.give(self.services.store.findings())
                 self._graph = build(cells, self.services.evaluator.namespace)
             self._built_from = cells
             self._judge = None
@@ -308,6 +311,7 @@ class Session:
 
     def _note(self, book: Book) -> None:
         """Remember how steps ended, and the exceptions: a cell that handles one may not be known yet."""
+        self.services.store.keep_findings(findings.take())
         self.ended.update(book.steps)
         for name in book.steps:
             self._raised.pop(name, None)

@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from types import CodeType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from nbsteps.core.findings import finding
 from nbsteps.core.source import MAGIC, parse
 from nbsteps.identity.feed import constant_text, digest_texts, digest_unordered
 from nbsteps.identity.texts import EVALUATES, NO_TEXTS, Texts, named_in_texts
@@ -202,24 +203,49 @@ def body_facts(body: str) -> Facts:
     if "." not in body and "import" not in body and not EVALUATES.search(body):
         return Facts({}, (), local_time=bool(_NAMES_LOCAL_TIME.search(body)))  # nothing to walk a tree for
     try:
-        tree = parse(body)
+        return _walked(body)
     except SyntaxError:
         return Facts({}, ())
+
+
+def _pack(facts: Facts) -> list[Any]:
+    texts = () if facts.texts is NO_TEXTS else facts.texts
+    named = [each if isinstance(each, bool) else sorted(each) for each in texts]
+    return [facts.reads, facts.imports, sorted(facts.optional), named, facts.local_time]
+
+
+def _unpack(fields: list[Any]) -> Facts:
+    reads, imports, optional, named, local_time = fields
+    texts: list[Any] = [each if isinstance(each, bool) else frozenset(each) for each in named]
+    return Facts(
+        {name: tuple(map(tuple, chains)) for name, chains in reads.items()},
+        tuple(Import(level, module, tuple(names)) for level, module, names in imports),
+        frozenset(optional),
+        Texts(*texts) if texts else NO_TEXTS,
+        local_time,
+    )
+
+
+@finding(_pack, _unpack)
+def _walked(body: str) -> Facts:
+    tree = parse(body)
     facts = tree_facts(tree)
     if _NAMES_LOCAL_TIME.search(body):
         facts = facts._replace(local_time=True)
     return facts._replace(texts=tree_texts(tree)) if EVALUATES.search(body) else facts
 
 
-@lru_cache(maxsize=8192)
 def magics_of(body: str) -> frozenset[str]:
-    """Names of the magics that a cell body calls."""
-    if "%" not in body:
-        return frozenset()
+    """Names of the magics that a cell body calls; none if it does not parse."""
     try:
-        tree = parse(body)
+        return _magics(body) if "%" in body else frozenset()
     except SyntaxError:
         return frozenset()
+
+
+@finding(sorted, frozenset)
+def _magics(body: str) -> frozenset[str]:
+    tree = parse(body)
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
     texts = (call.args[0] for call in calls if getattr(call.func, "id", "") == MAGIC and call.args)
     words = (text.value.split() for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str))

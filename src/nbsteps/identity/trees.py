@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from functools import lru_cache
 from typing import Final
 
+from nbsteps.core.findings import finding
 from nbsteps.core.source import parse
 from nbsteps.identity.feed import constant_text, digest_text, digest_texts
 
@@ -20,17 +20,20 @@ _UNCOUNTED: Final = frozenset({"ctx", "type_comment", "type_ignores", "kind"})
 _SHAPES: dict[type[ast.AST], tuple[str, tuple[str, ...]]] = {}
 
 
-@lru_cache(maxsize=8192)
 def body_digest(source: str) -> str:
     """Digest of a cell body: its tree, and whether a semicolon keeps its last expression from being shown.
 
     A body that does not parse is digested as text: it cannot have a result, but it can have a key.
     """
     try:
-        tree = parse(source)
+        return _tree_digest(source)
     except SyntaxError:
         return digest_texts("unparsed", source)
-    body = tree.body
+
+
+@finding(str, str)
+def _tree_digest(source: str) -> str:
+    body = parse(source).body
     # A text that stands alone is shown by the cell; only above other statements is it a docstring.
     start = 1 if len(body) > 1 and _is_text(body[0]) else 0
     out = [f"B{len(body) - start}"]

@@ -27,6 +27,7 @@ from nbsteps.store.history import History
 from nbsteps.store.home import BusyError, Home
 from nbsteps.store.ledger import Ledger
 from nbsteps.store.tables import move_tables
+from nbsteps.store.texts import Texts
 from nbsteps.store.values import Stored, Values
 from nbsteps.store.vault import Vault
 
@@ -108,6 +109,7 @@ class DuckStore:
         self.history = History(self.home, self.vault, self.ledger.folded)
         self._flight = Flight(self.folder, about)
         self._damaged: set[str] = set()
+        self._texts = Texts(self.folder)
 
     @property
     def degraded(self) -> str:
@@ -141,6 +143,14 @@ class DuckStore:
     def durations(self, notebook: str, step: str) -> tuple[float, ...]:
         """Seconds that the latest successes of a step took, newest first, fifty at most."""
         return self.ledger.durations(notebook, step)
+
+    def findings(self) -> Mapping[str, str]:
+        """What was found out about texts of cells, as far as it was kept."""
+        return self._texts.read()
+
+    def keep_findings(self, findings: Mapping[str, str]) -> None:
+        """Keep what was found out about texts of cells."""
+        self._texts.note(findings)
 
     def flight(self, key: str, *, wait: bool = True) -> AbstractContextManager[bool]:
         """Hold the key so that one process and thread at a time computes it; look again with :meth:`find` then.
@@ -247,6 +257,7 @@ class DuckStore:
         if self._closed:
             return
         self._closed = True
+        self._texts.write()
         if self.ledger.close() and self.ledger.movable:
             try:
                 move_tables(self.home, self.vault.codec, seconds=_MOVE_SECONDS)
