@@ -101,6 +101,8 @@ def test_step_cells_one_by_one_agree_too(nb):
     assert states == ENDS
     assert {cell for cell, found in shown.items() if found.error} == {"c7", "c9"}
     assert "NameError" in shown["c7"].error
+    assert "there is no rows, because step idle was skipped: no new rows\n" in shown["c7"].text
+    assert "--in rows --trigger none_failed" in shown["c7"].text
 
 
 GATED = (
@@ -132,10 +134,15 @@ def test_a_headless_run_that_waits_for_a_person_says_so_and_goes_on_later(nb):
 
 
 def test_plain_papermill_skips_and_waits_as_far_as_it_can(nb):
-    nb.write(*FLOW[:3], *FLOW[4:6], GATED[1].replace("loaded", "total"))
+    pay = GATED[1].replace("loaded", "total")
+    nb.write(*FLOW[:3], *FLOW[4:7], pay, "double = 2 * paid", "%time print(double)", "print('total', total)")
     done = nb.papermill()
     assert done.code == 0, done.err
     shown = nb.output()
+    assert shown["c6"].text == "skipped: reads rows, and step idle was skipped\n"
+    assert shown["c8"].text == "skipped: reads paid, and step pay waits for approval\n"
+    assert shown["c9"].text == "skipped: reads double, and step pay waits for approval\n"
+    assert shown["c10"].text == "total 50\n"
     states = {found.state["step"]: found.state["state"] for found in shown.values() if found.state}
     assert states == {
         "total": "succeeded",
@@ -146,6 +153,20 @@ def test_plain_papermill_skips_and_waits_as_far_as_it_can(nb):
         "pay": "waiting",
     }
     assert nb.history("runs")[0]["state"] == "waiting"
+
+
+def test_a_cell_that_misses_what_a_step_did_not_make_says_why(nb):
+    nb.write(*GATED[:2], "fees = paid * 2", step("bad", "worse = 1 / 0"), "print(worse)", "print(nothing)")
+    kernel = nb.live()
+    shown = nb.run_live(kernel)
+    assert shown["c3"].error.startswith("NameError")
+    said = "there is no paid, because step pay waits for approval: pay 3?\n    %pipeline approve pay amount=1\n"
+    assert shown["c3"].text == f"nbsteps: {said}"
+    said = "because step bad did not succeed: ZeroDivisionError: division by zero\n    %pipeline run bad\n"
+    assert shown["c5"].text == f"nbsteps: there is no worse, {said}"
+    assert (shown["c6"].error, shown["c6"].text) == ("NameError: name 'nothing' is not defined", "")
+    assert kernel.run("%pipeline approve pay").error == ""
+    assert (kernel.run("fees = paid * 2").error, kernel.run("fees").text) == ("", "6\n")
 
 
 def test_a_timeout_stops_a_body_in_a_headless_run_and_nothing_else(nb):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nbsteps.core.cells import Context, Draft
 from nbsteps.core.graph import Graph
 from nbsteps.core.states import GOOD, StepState
@@ -30,11 +32,15 @@ class Gate:
             return NOT_NEEDED if self._wanted is not None and cell.name not in self._wanted else ""
         if self._wanted is not None and not self._needed(cell):
             return NOT_NEEDED
-        for name in sorted(cell.needs):
-            if name in self._lost:
-                self.context_failed(cell, self._lost[name])
-                return f"reads {name}, and {self._lost[name]}"
-        return ""
+        lost = self.lost(cell.needs)
+        if lost is None:
+            return ""
+        self.context_failed(cell, lost[1])
+        return f"reads {lost[0]}, and {lost[1]}"
+
+    def lost(self, names: Iterable[str]) -> tuple[str, str] | None:
+        """The first of these names that is not there, and why; None if all may be."""
+        return next(((name, self._lost[name]) for name in sorted(names) if name in self._lost), None)
 
     def _needed(self, cell: Context) -> bool:
         wanted = self._wanted or frozenset()

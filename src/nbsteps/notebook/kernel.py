@@ -18,6 +18,7 @@ from nbsteps.core.states import RunState
 from nbsteps.engine.services import Services, new_id
 from nbsteps.engine.session import Session
 from nbsteps.executors.pool import Pool
+from nbsteps.notebook.absent import Absent
 from nbsteps.notebook.document import find_notebook, read_notebook, started_by_papermill
 from nbsteps.notebook.evaluator import ShellEvaluator
 from nbsteps.notebook.machine import SystemClock, notebook_name, this_host
@@ -48,6 +49,8 @@ class Kernel:
         self._session: Session | None = None
         self._running: tuple[Cell, float] | None = None
         self._toolbar: Toolbar | None = None
+        self._absent = Absent(shell)
+        self._skipping = False
         shell.events.register("pre_run_cell", self.before_cell)
         shell.events.register("post_run_cell", self.after_cell)
         atexit.register(self.close)
@@ -85,6 +88,7 @@ class Kernel:
         if self._session is not None:
             self._session.services.store.close()
         self._session = None
+        self._absent.forget()
 
     def _make_session(self) -> Session:
         if self.path is None:
@@ -150,15 +154,23 @@ class Kernel:
         """A cell is about to be executed (IPython's ``pre_run_cell``)."""
         source = info.raw_cell or ""
         label = f"In [{self.shell.execution_count}]"
-        self._running = (Cell(label, source, id=getattr(info, "cell_id", None) or ""), time.time())
+        cell = Cell(label, source, id=getattr(info, "cell_id", None) or "")
+        self._running = (cell, time.time())
+        if self._session is not None and self.trigger == "papermill" and not self._given:
+            self._skipping = self._absent.skip(self._session, cell)
 
     def after_cell(self, result: Any) -> None:
         """A cell was executed (IPython's ``post_run_cell``)."""
         running, self._running = self._running, None
+        if self._skipping:
+            self._skipping = False
+            self._absent.done()
+            return
         if running is None or self._session is None or split_cell(running[0].source) is not None:
             return
         cell = running[0]
         self._session.services.epoch += 1
+        self._absent.explain(self._session, result.error_in_exec)
         if result.success and _says_something(cell):
             self._session.cells.executed(cell, time.time())
             self._session.note_context(cell)
