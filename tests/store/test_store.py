@@ -16,7 +16,7 @@ from nbsteps.core.events import Cleared, RunStarted, StepEnded
 from nbsteps.core.model import Run
 from nbsteps.core.states import StepState
 from nbsteps.identity.content import digest
-from nbsteps.store import reading
+from nbsteps.store import picture, reading
 from nbsteps.store.store import DuckStore
 from tests.store.script import NOTEBOOK, PARTS, Script, keys
 
@@ -125,6 +125,7 @@ def test_a_large_store_is_read_by_what_is_asked_for(
     opened: Callable[..., DuckStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "WHOLE", 2)
+    monkeypatch.setattr(picture, "STEPS", 2)
     script = Script(opened())
     for step in "abcde":
         script.succeed(step)

@@ -8,9 +8,9 @@ from typing import Any
 
 from nbsteps.core.events import Event
 from nbsteps.store.home import Home
-from nbsteps.store.journal import EVENTS, VALUE, Frame, Tail, owner_of, segments
+from nbsteps.store.journal import EVENTS, VALUE, Frame, Tail, in_order, owner_of, segments
 from nbsteps.store.merge import fresh
-from nbsteps.store.records import decode
+from nbsteps.store.records import PASSING, decode
 
 
 class Follower:
@@ -18,6 +18,10 @@ class Follower:
 
     The order is what makes it complete: list the folder, then the notes of what was folded and unlinked, then read. A
     journal that was folded before it was ever seen is in the notes, and then only DuckDB has what it held.
+
+    Attributes:
+        busy: owners who wrote more than what they restored.
+        folded: segment to the offset up to which it was folded, at the first look.
     """
 
     def __init__(self, home: Home, own: str) -> None:
@@ -26,6 +30,8 @@ class Follower:
         self._tails: dict[str, Tail] = {}
         self._frames: dict[str, int] = {}
         self._notes: tuple[int, int] = (0, 0)
+        self.busy: set[str] = set()
+        self.folded: dict[str, int] = {}
 
     def mark(self) -> None:
         """Take the notes up to here as read; before the home is looked at."""
@@ -34,6 +40,11 @@ class Follower:
     def start(self, offsets: dict[str, int], frames: dict[str, int]) -> None:
         """Read on behind what the home holds now; under the merge lock."""
         self.mark()
+        self.resume(offsets, frames)
+
+    def resume(self, offsets: dict[str, int], frames: dict[str, int]) -> None:
+        """Read on behind what a snapshot holds that was opened after :meth:`mark`."""
+        self.folded = dict(offsets)
         for name, offset in offsets.items():
             tail = self._tails.setdefault(name, Tail(self._home.journals, name))
             tail.offset = max(tail.offset, offset)
@@ -47,7 +58,7 @@ class Follower:
         names = [name for name in segments(self._home.journals) if owner_of(name) != self._own]
         missed = self._missed()
         found: list[Frame] = []
-        for name in (*(self._tails.keys() - set(names)), *names):
+        for name in (*(self._tails.keys() - set(names)), *in_order(self._home.journals, names)):
             tail = self._tails.setdefault(name, Tail(self._home.journals, name))
             try:
                 frames = tail.read()
@@ -55,7 +66,9 @@ class Follower:
                 missed = missed or name in names  # else the notes have told
                 frames = []
             if frames:
-                found += fresh(frames, self._frames, owner_of(name))
+                found += (new := fresh(frames, self._frames, owner_of(name)))
+                if any(map(_substantial, new)):
+                    self.busy.add(owner_of(name))
         for name in self._tails.keys() - set(names):
             self._tails.pop(name).close()
         return found, missed
@@ -93,6 +106,10 @@ class Follower:
         if tail is None:
             return True
         return not tail.opened and tail.offset < int(size)
+
+
+def _substantial(frame: Frame) -> bool:
+    return frame.kind == VALUE or (frame.kind == EVENTS and any(record[0] not in PASSING for record in frame.content))
 
 
 def events(frames: list[Frame]) -> Iterator[tuple[Event, Any]]:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nbsteps.core.errors import StoreError, StoreVersionError
 from nbsteps.core.key import SCHEME
-from nbsteps.store import locks, schema
+from nbsteps.store import locks, schema, snapshot
+from nbsteps.store.layout import Buffer
 from nbsteps.store.records import dumps, loads
 
 if TYPE_CHECKING:
@@ -69,12 +70,8 @@ def _check_revision(connection: duckdb.DuckDBPyConnection) -> None:
         raise StoreError(msg, hint="mend the permissions, or name another folder in NBSTEPS_STORE")
 
 
-def _execute(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
-    """Execute all of some statements or none."""
-    connection.execute("BEGIN")
-    for statement in statements:
-        connection.execute(statement)
-    connection.execute("COMMIT")
+Picture = tuple[dict[str, Any], list[Buffer]]
+"""What a snapshot says: what is small, and buffers."""
 
 
 class Home:
@@ -87,6 +84,8 @@ class Home:
         warn: told what the user must know.
         on_wait: told whom a wait of more than two seconds is for.
         losses: how often a damaged file was moved aside.
+        snapshot: what a look would find, for those who need not look.
+        picture: takes a new one of the open file; None where the one that is there will do.
     """
 
     def __init__(self, folder: Path, about: dict[str, Any], warn: Callable[[str], None]) -> None:
@@ -98,6 +97,8 @@ class Home:
         self.warn = warn
         self.on_wait: Callable[[str], None] = lambda _message: None
         self.losses = 0
+        self.snapshot = snapshot.SnapshotFile(self.path)
+        self.picture: Callable[[duckdb.DuckDBPyConnection], Picture | None] = lambda _connection: None
 
     def read_version_mark(self) -> None:
         """Check the version that the folder names, without opening DuckDB.
@@ -137,8 +138,11 @@ class Home:
             return time.time()
 
     @contextlib.contextmanager
-    def opened(self, timeout: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
+    def opened(self, timeout: float = PATIENCE, *, renew: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
         """Hold the lock and the open file; a file that cannot be read is moved aside and a new one begun.
+
+        Whoever changes the file begins with :meth:`change`. At the end the snapshot is made anew if need be, unless
+        ``renew`` is false because the file will soon be opened again.
 
         Raises:
             BusyError: another held the lock or the file all the time.
@@ -151,8 +155,10 @@ class Home:
         deadline = time.monotonic() + timeout
         with self.lock(timeout):
             connection = self._connect(deadline)
+            taken = None
             try:
                 yield connection
+                taken = self._take(connection) if renew else None
             except duckdb.Error as error:
                 if not damaged(error):
                     raise StoreError(f"{self.path.name} cannot be used: {error}") from error
@@ -162,6 +168,37 @@ class Home:
             finally:
                 with contextlib.suppress(duckdb.Error):
                     connection.close()
+            if taken is not None:
+                self.snapshot.publish(*taken)
+
+    def change(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Begin a transaction that changes the file: the snapshot goes first, for good.
+
+        Raises:
+            OSError: it cannot be removed, so nothing may change.
+        """
+        self.snapshot.drop()
+        connection.execute("BEGIN")
+
+    def _execute(self, connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
+        """Execute all of some statements or none."""
+        self.change(connection)
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("COMMIT")
+
+    def _take(self, connection: duckdb.DuckDBPyConnection) -> tuple[bytes, list[int]] | None:
+        """A new snapshot and the state of the file that it shows; trouble with it is no trouble with the home."""
+        import duckdb  # noqa: PLC0415 - keeps import nbsteps fast
+
+        with contextlib.suppress(duckdb.Error, ValueError):
+            picture = self.picture(connection)
+            if picture is not None:
+                # What is in the file now stays in it when it is closed, and nobody else can open it before.
+                connection.execute("CHECKPOINT")
+                state = self.snapshot.state()
+                return None if state is None else (snapshot.seal(picture[0], state, picture[1]), state)
+        return None
 
     @contextlib.contextmanager
     def read_only(self, timeout: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -185,7 +222,7 @@ class Home:
         finally:
             connection.close()
 
-    def use(self, work: Callable[..., T], timeout: float = PATIENCE) -> T:
+    def use(self, work: Callable[..., T], timeout: float = PATIENCE, *, renew: bool = True) -> T:
         """Do some work with the open file; the second argument of ``work`` says whether it may write.
 
         Work that meets damage is done again with the new file; a folder that cannot be written is read all the same.
@@ -197,10 +234,10 @@ class Home:
         """
         try:
             try:
-                with self.opened(timeout) as connection:
+                with self.opened(timeout, renew=renew) as connection:
                     return work(connection, writable=True)
             except DamagedHomeError:
-                with self.opened(timeout) as connection:
+                with self.opened(timeout, renew=renew) as connection:
                     return work(connection, writable=True)
         except OSError as error:
             if not self.path.exists():
@@ -257,6 +294,7 @@ class Home:
         self._move_aside(error)
 
     def _move_aside(self, error: Exception) -> None:
+        self.snapshot.drop()
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
         aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}")
         for suffix in ("", ".wal"):
@@ -277,15 +315,15 @@ class Home:
             # Asking and failing costs 1 ms; the first look into duckdb_tables() costs a new connection 9.
             row = connection.execute("FROM log.meta").fetchone() or (0, "", 0, "")
         except duckdb.CatalogException:
-            _execute(connection, schema.statements(SCHEME))
+            self._execute(connection, schema.statements(SCHEME))
             (self.folder / "version").write_text(f"{schema.VERSION}\n", encoding="ascii")
             return
         version, scheme, _seq, _uid, *revision = row
         check_version(version)
         if scheme != SCHEME:
-            connection.execute("UPDATE log.meta SET scheme = ?", [SCHEME])
+            self._execute(connection, [f"UPDATE log.meta SET scheme = '{SCHEME}'"])  # noqa: S608 - our own word
         if (revision or [0])[0] < schema.REVISION:
-            _execute(connection, schema.additions())
+            self._execute(connection, schema.additions())
 
     def _holder(self) -> str:
         with contextlib.suppress(OSError, ValueError):

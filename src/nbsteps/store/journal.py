@@ -158,6 +158,17 @@ def segments(folder: Path) -> list[str]:
         return []
 
 
+def in_order(folder: Path, names: list[str]) -> list[str]:
+    """Segments in writing order also among owners, as far as one wrote after the other: by each one's last write."""
+    if len({owner_of(name) for name in names}) < 2:  # noqa: PLR2004 - one owner's names are in order
+        return names
+    last: dict[str, int] = {}
+    for name in names:
+        with suppress(OSError):
+            last[owner_of(name)] = max(last.get(owner_of(name), 0), (folder / name).stat().st_mtime_ns)
+    return sorted(names, key=lambda name: (last.get(owner_of(name), 0), name))
+
+
 @dataclass(slots=True)
 class Tail:
     """Reads on in one segment; keeps it open, so that an unlinked one can still be read to its end."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from nbsteps.core.approvals import Approval
 from nbsteps.core.errors import StoreError, StoreVersionError
 from nbsteps.core.events import (
     Accepted,
@@ -23,9 +21,10 @@ from nbsteps.core.events import (
     StepStarted,
     StepSucceeded,
 )
-from nbsteps.core.model import Artifact, Result
-from nbsteps.ports import Recall
+from nbsteps.core.model import Artifact
 from nbsteps.store import follow, reading
+from nbsteps.store.answers import Answers
+from nbsteps.store.glance import LEFT_BYTES, Glance, unfolded
 from nbsteps.store.home import BusyError, Home
 from nbsteps.store.index import Index
 from nbsteps.store.journal import Frame, Journal, segments
@@ -39,14 +38,10 @@ if TYPE_CHECKING:
 
 MERGE_RECORDS: Final = 2000
 """Unfolded records from which the end of a run folds them."""
-_FEW: Final = 200
-"""Unfolded records that a process may leave behind without any result among them."""
 _JOURNALS: Final = 16
 """Journals from which whoever closes folds them, also where it has no result of its own: each costs a reader a file."""
 _AGAIN: Final = 60.0
 _SHORT: Final = 0.01
-LATEST: Final = 50
-"""Successes of a step that say how long it usually takes."""
 ITEMS: Final = 5000
 """Results of items from which they are folded while their map goes on: until then they are kept in memory, too."""
 
@@ -57,6 +52,7 @@ class Ledger:
     Attributes:
         lock: guards everything here; held while events are made durable.
         index: what is known.
+        answers: to what the engine asks.
         degraded: why nothing is written any more; ``""`` while all is well.
         movable: whether the last fold left tables that can move into the home.
     """
@@ -65,7 +61,7 @@ class Ledger:
         self,
         home: Home,
         tabular: Callable[[Artifact], bool],
-        payload: Callable[[str, bytes], None],
+        take: Callable[[reading.Fetched], None],
         warn: Callable[[str], None],
     ) -> None:
         """Begin for this process.
@@ -73,7 +69,7 @@ class Ledger:
         Args:
             home: the DuckDB file.
             tabular: says whether a value may become a table of its own.
-            payload: given inline values that other processes wrote.
+            take: given values that were read on the way.
             warn: told what the user must know.
         """
         self.home = home
@@ -81,14 +77,16 @@ class Ledger:
         self.index = Index()
         self.degraded = ""
         self.movable = False
-        self._tabular, self._payload, self._warn = tabular, payload, warn
+        self._tabular, self._take, self._warn = tabular, take, warn
         self._journal = Journal(home.journals, home.about)
         self._follower = follow.Follower(home, self._journal.owner)
+        self._glance = Glance(home)
         self._pulse = Pulse(self._journal.live)
         self._results = self._items = 0
         self._substance = False
         self._losses = home.losses
         self._blocked = float("-inf")
+        self.answers = Answers(self.lock, self.index, self._glance, refresh=self.refresh, look=self._look, take=take)
 
     def emit(self, event: Event) -> None:
         """Write an event ahead and follow it; what must be is durable on return."""
@@ -157,7 +155,7 @@ class Ledger:
                 extra = [None, self.index.notebook_of(event.run_id)]
             case Cleared():
                 results = self._identifiers(event.notebook, event.step)
-                asked = [each.request.request_id for each in self.approvals(event.notebook, event.step)]
+                asked = [each.request.request_id for each in self.answers.approvals(event.notebook, event.step)]
                 extra = [results + asked, event.notebook, len(results)]
             case RunStarted():
                 self.home.about["notebook"] = event.run.notebook
@@ -179,61 +177,6 @@ class Ledger:
             found |= dict.fromkeys(more or ())
         return list(found)
 
-    def recall(self, notebook: str, steps: Collection[str], statics: Collection[str]) -> Recall:
-        """What is known of these steps and static digests.
-
-        Raises:
-            StoreVersionError: a newer nbsteps wrote the store.
-        """
-        with self.lock:
-            self.home.about["notebook"] = notebook
-            self.refresh()
-            if not self.index.known(notebook, steps, statics):
-                self._look(lambda c, **_: reading.load_steps(c, self.index, notebook, steps, statics))
-            answer = self.index.recall(notebook, steps, statics)
-            if not self.index.known(notebook, steps, statics):
-                return replace(answer, statics=frozenset(self.index.statics.intersection(statics)))
-            return answer
-
-    def find(self, key: str) -> tuple[Result, ...]:
-        """Results under one key, newest first."""
-        with self.lock:
-            self.refresh()
-            if not (self.index.complete or key in self.index.keys or self._covered(key)):
-                self._look(lambda c, **_: reading.load_key(c, self.index, key))
-            return self.index.find(key)
-
-    def find_items(self, keys: Collection[str]) -> dict[str, tuple[Result, ...]]:
-        """Results of items under these keys, newest first; one look into the home at most."""
-        with self.lock:
-            self.refresh()
-            found = self.index.items(keys)
-            missing = [key for key in keys if key not in found]
-            if missing and self.index.home_items:
-                found |= self._look(lambda c, **_: reading.load_items(c, self.index, missing)) or {}
-            return found
-
-    def approvals(self, notebook: str, step: str) -> tuple[Approval, ...]:
-        """Requests of a notebook, or of one step, newest first."""
-        with self.lock:
-            self.refresh()
-            if self.index.home_requests and notebook not in self.index.asked:
-                self._look(lambda c, **_: reading.load_requests(c, self.index, notebook))
-            return self.index.approvals(notebook, step)
-
-    def durations(self, notebook: str, step: str) -> tuple[float, ...]:
-        """Seconds that the latest successes of a step took, newest first."""
-        with self.lock:
-            self.refresh()
-            if not (self.index.complete or (notebook, step) in self.index.timed):
-                self._look(lambda c, **_: reading.load_latest(c, self.index, notebook, step, LATEST))
-            return self.index.durations(notebook, step, LATEST)
-
-    def _covered(self, key: str) -> bool:
-        """Whether all results under a key were read together with their static digest."""
-        found = self.index.find(key)
-        return bool(found) and found[0].static in self.index.statics
-
     def refresh(self) -> None:
         """Learn what others did since the last look.
 
@@ -241,16 +184,16 @@ class Ledger:
             StoreVersionError: a newer nbsteps wrote the store.
         """
         with self.lock:
-            if self.index.loaded < 0 and not self._begin():
+            first = self.index.loaded < 0
+            if first and not self._begin():
                 return
             frames, missed = self._follower.drain()
             self._follow(frames)
-            if missed:
+            if missed or (first and self._glance.substance(self._follower)):
                 self._load()
 
     def _follow(self, frames: list[Frame]) -> None:
-        for digest, payload in follow.payloads(frames):
-            self._payload(digest, payload)
+        self._take(reading.Fetched(dict(follow.payloads(frames))))
         for event, extra in follow.events(frames):
             self.index.apply(event, extra)
 
@@ -259,6 +202,8 @@ class Ledger:
         self._follower.mark()
         if not self.home.path.exists() and not segments(self.home.journals):
             self.index.loaded, self.index.complete = 0, True
+            return True
+        if self._glance.begin(self.index, self._follower):
             return True
         self._load()
         return self.index.loaded >= 0
@@ -275,6 +220,7 @@ class Ledger:
         if writable:
             self._follower.start(*self._merge(connection))
             self._journal.unfolded = 0
+        self._glance.end()
         reading.load(connection, self.index)
 
     def _look(self, work: Callable[..., Any]) -> Any:
@@ -295,6 +241,7 @@ class Ledger:
     ) -> tuple[dict[str, int], dict[str, int]]:
         folded = merge(self.home, connection, self._tabular, retiring)
         self.index.items_folded()
+        self._glance.end()
         self._items = 0
         return folded
 
@@ -310,6 +257,9 @@ class Ledger:
                 found = reading.fetch(connection, wanted, limit)
             return found
 
+        found = self._glance.values(wanted)
+        if found.payloads.keys() >= set(digests):
+            return found
         self._flush()
         return self.home.use(read)
 
@@ -328,9 +278,20 @@ class Ledger:
         self._flush()
         return self.home.use(fold)
 
+    def distrust(self, digest: str) -> None:
+        """A value that was read turned out to be damaged."""
+        self._glance.forget_value(digest)
+
     def forget_value(self, digest: str) -> None:
         """Make room in the home for a value that turned out to be damaged."""
-        self._look(lambda c, *, writable: reading.forget_value(c, digest) if writable else None)
+
+        def forget(connection: duckdb.DuckDBPyConnection, *, writable: bool) -> None:
+            if writable:
+                self.home.change(connection)
+                reading.forget_value(connection, digest)
+                connection.execute("COMMIT")
+
+        self._look(forget)
 
     def fold(self, *, timeout: float, retiring: bool = False) -> bool:
         """Fold all journals into the home unless somebody else is at it; true if it was done.
@@ -350,7 +311,7 @@ class Ledger:
             return writable
 
         try:
-            return self.home.use(work, timeout)
+            return self.home.use(work, timeout, renew=retiring)
         except BusyError:
             return False
         except (StoreError, OSError) as error:
@@ -370,7 +331,7 @@ class Ledger:
         folded = False
         with self.lock:
             self._flush()
-            if self._substance or self._journal.unfolded > _FEW or len(segments(self.home.journals)) > _JOURNALS:
+            if self._substance or self._crowded():
                 folded = not self.degraded and self.fold(timeout=_SHORT, retiring=True)
             try:
                 if folded or self.degraded:
@@ -382,6 +343,11 @@ class Ledger:
             self._follower.close()
             self._pulse.close()
         return folded
+
+    def _crowded(self) -> bool:
+        """Whether journals that say only what was restored are too many or too long to be read by whoever comes."""
+        many = len(segments(self.home.journals)) > _JOURNALS
+        return many or unfolded(self.home, self._follower.folded) > LEFT_BYTES
 
     def drop(self) -> None:
         """Let files go in a forked child, where they belong to the parent."""

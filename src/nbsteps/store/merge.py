@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nbsteps.core.model import Artifact
 from nbsteps.store import locks
 from nbsteps.store.home import Home
-from nbsteps.store.journal import Frame, Tail, live_path, owner_of, segments, sync
+from nbsteps.store.journal import Frame, Tail, in_order, live_path, owner_of, segments, sync
 from nbsteps.store.pulse import beats
 from nbsteps.store.retire import retire
 from nbsteps.store.rows import Rows, artifact_rows
@@ -89,12 +89,12 @@ def merge(
     rows = Rows(seq)
     with ExitStack() as stack:
         candidates = {owner_of(name) for name in segments(home.journals)} | owners.keys()
-        batch.dead = {owner for owner in candidates if _dead(home, owner, retiring, stack)}
+        batch.dead = {owner for owner in candidates if dead(home, owner, retiring, stack)}
         names = segments(home.journals)  # again: the dead can have begun another segment before they died
-        for name in names:
+        for name in in_order(home.journals, names):
             _read(home, name, known.get(name, 0), batch, rows)
         if rows or rows.payloads or batch.dead or batch.offsets != known:
-            connection.execute("BEGIN")
+            home.change(connection)
             _store(connection, rows, tabular)
             retire(connection, rows.seq, batch.dead)
             _account(connection, batch, rows)
@@ -106,7 +106,7 @@ def merge(
     return offsets, {owner: number for owner, number in batch.frames.items() if owner not in batch.dead}
 
 
-def _dead(home: Home, owner: str, retiring: str, stack: ExitStack) -> bool:
+def dead(home: Home, owner: str, retiring: str, stack: ExitStack) -> bool:
     """Whether an owner writes no more; if so its liveness lock is held until the merge is over."""
     if owner == retiring:
         return True

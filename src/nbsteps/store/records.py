@@ -37,6 +37,7 @@ from nbsteps.core.events import (
 )
 from nbsteps.core.model import Artifact, Attempt, Failure, ItemCounts, Part, PartKind, Result, Run
 from nbsteps.core.policies import Field, OnExpire, OnReject
+from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import ApprovalState, AttemptState, RunState, StepState
 
 Record = list[Any]
@@ -132,6 +133,7 @@ def encode_result(r: Result, parts: str | None = None) -> Record:
         r.accepted_by,
         list(r.uncacheable),
         r.items,
+        [[reason.kind, reason.name, reason.before, reason.after, reason.inline] for reason in r.reasons],
     ]
 
 
@@ -148,7 +150,7 @@ def decode_result(row: Record, parts: str | None = None, shared: str = "") -> St
         decode_parts(row[7]) if row[7] else (),
         None if row[8] is None else decode_artifact(row[8]),
         *row[9:14],
-        **_decode_fate(row[14:16]),
+        **_decode_fate(row[14:17]),
     )
     object.__setattr__(result, "_decoded", None)
     object.__setattr__(result, "_text", row[6] if parts is None else parts)
@@ -157,8 +159,9 @@ def decode_result(row: Record, parts: str | None = None, shared: str = "") -> St
 
 
 def _decode_fate(row: Record) -> dict[str, Any]:
-    """What keeps a result from being reused, and of how many items it is; old records end before."""
-    return {"uncacheable": tuple(row[0]), "items": row[1]} if row else {}
+    """What keeps a result from being reused, of how many items it is, and why it ran; old records end before."""
+    fate: dict[str, Any] = {"uncacheable": tuple(row[0]), "items": row[1]} if row else {}
+    return {**fate, "reasons": tuple(Reason(ReasonKind(each[0]), *each[1:5]) for each in (row[2:] or [()])[0])}
 
 
 def _encode_run(r: Run) -> Record:
@@ -348,3 +351,5 @@ DURABLE: Final = frozenset(
 """Events that are on the disk before whoever emits them goes on."""
 SUBSTANCE: Final = frozenset({StepSucceeded, ItemsSucceeded, Accepted, Cleared})
 """What makes folding worth the while: a process that only restored leaves its lines for the next one that reads."""
+PASSING: Final = frozenset({"run", "hit", "end", "done", "context", "warn", "slow"})
+"""Codes of what a process writes that executes nothing: its lines can wait, also when it is gone."""

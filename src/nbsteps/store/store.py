@@ -105,7 +105,7 @@ class DuckStore:
         limits = self._config
         values = Values(self.folder, inline_limit=limits.inline_limit, table_limit=limits.table_limit)
         self.vault = Vault(self.folder, values, self._fetch)
-        self.ledger = Ledger(self.home, values.tabular, self.vault.keep, self._warn)
+        self.ledger = Ledger(self.home, values.tabular, self.vault.take, self._warn)
         self.history = History(self.home, self.vault, self.ledger.folded)
         self._flight = Flight(self.folder, about)
         self._damaged: set[str] = set()
@@ -126,23 +126,24 @@ class DuckStore:
         Raises:
             StoreVersionError: a newer nbsteps wrote the store.
         """
-        return self.ledger.recall(notebook, steps, statics)
+        self.home.about["notebook"] = notebook
+        return self.ledger.answers.recall(notebook, steps, statics)
 
     def find(self, key: str) -> tuple[Result, ...]:
         """Results under one key, newest first, including what other processes committed a moment ago."""
-        return self.ledger.find(key)
+        return self.ledger.answers.find(key)
 
     def find_items(self, keys: Collection[str]) -> Mapping[str, tuple[Result, ...]]:
         """Results of a map's items under these keys, newest first, in one look; keys without results are absent."""
-        return self.ledger.find_items(keys)
+        return self.ledger.answers.find_items(keys)
 
     def approvals(self, notebook: str, step: str = "") -> tuple[Approval, ...]:
         """Requests of a notebook, or of one step, newest first, with what other processes decided a moment ago."""
-        return self.ledger.approvals(notebook, step)
+        return self.ledger.answers.approvals(notebook, step)
 
     def durations(self, notebook: str, step: str) -> tuple[float, ...]:
         """Seconds that the latest successes of a step took, newest first, fifty at most."""
-        return self.ledger.durations(notebook, step)
+        return self.ledger.answers.durations(notebook, step)
 
     def findings(self) -> Mapping[str, str]:
         """What was found out about texts of cells, as far as it was kept."""
@@ -234,6 +235,7 @@ class DuckStore:
         """Stop relying on a value that is damaged. What the home has of it goes only when a good one replaces it."""
         with self.ledger.lock:
             self.vault.forget(artifact.digest)
+            self.ledger.distrust(artifact.digest)
             self.ledger.index.artifacts.pop(artifact.digest, None)
             self._damaged.add(artifact.digest)
 

@@ -43,7 +43,9 @@ def move_tables(home: Home, values: Values, *, seconds: float) -> int:
     moved: list[Artifact] = []
     more = True
     while more and time.monotonic() < deadline:
-        batch, more = home.use(lambda connection, *, writable: _batch(connection, values, writable=writable), 0.01)
+        batch, more = home.use(
+            lambda connection, *, writable: _batch(home, connection, values, writable=writable), 0.01
+        )
         for artifact, alone in batch:
             if alone:
                 values.discard(artifact)
@@ -52,7 +54,7 @@ def move_tables(home: Home, values: Values, *, seconds: float) -> int:
 
 
 def _batch(
-    connection: duckdb.DuckDBPyConnection, values: Values, *, writable: bool
+    home: Home, connection: duckdb.DuckDBPyConnection, values: Values, *, writable: bool
 ) -> tuple[list[tuple[Artifact, bool]], bool]:
     """Move some; each with whether nothing else uses its file, and whether there are more."""
     moved: list[tuple[Artifact, bool]] = []
@@ -63,19 +65,19 @@ def _batch(
         if time.monotonic() - start > _HOLD:
             return moved, True
         artifact = Artifact(*row)
-        if _move(connection, values, artifact):
+        if _move(home, connection, values, artifact):
             query = "SELECT count(*) FROM log.artifacts WHERE location = $1"
             others = connection.execute(query, [artifact.location]).fetchone()
             moved.append((artifact, others == (0,)))
     return moved, False
 
 
-def _move(connection: duckdb.DuckDBPyConnection, values: Values, artifact: Artifact) -> bool:
+def _move(home: Home, connection: duckdb.DuckDBPyConnection, values: Values, artifact: Artifact) -> bool:
     """Make one value a table, if what comes back has the same content digest; else it stays a file for good."""
     import duckdb  # noqa: PLC0415 - keeps import nbsteps fast
 
     name = f"t_{artifact.digest}"
-    connection.execute("BEGIN")
+    home.change(connection)
     try:
         table = values.to_arrow(artifact, None)
         connection.register("incoming", table)
