@@ -19,6 +19,10 @@ Display = dict[str, Any]
 """One output in notebook format (``output_type`` stream, display_data or execute_result), JSON-able."""
 
 
+ItemTell = Callable[[int, float, float, str], None]
+"""Told how far a body is: which of an order's executions, counted from 0, how much of how much is done, and words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Last:
     """How a step ended the last time in its notebook.
@@ -188,6 +192,9 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait."""
 
+    def wait(self, futures: Collection[Future[Any]], seconds: float) -> None:
+        """Wait until one of the futures is done, no longer than so many seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -199,6 +206,7 @@ class Order:
         token: names what ``shared`` holds: with an equal one it need not be sent again.
         items: what each execution finds beyond that; one execution for each.
         watch: names among those of an item whose values must not be changed in place.
+        fixed: names among the shared ones of which the same is true, with their digests.
         outputs: variables to bring back.
         private: files and folders that never count as read.
         folder: the notebook's folder.
@@ -210,6 +218,7 @@ class Order:
     token: str
     items: tuple[Mapping[str, object], ...] = field(default=({},))
     watch: tuple[str, ...] = ()
+    fixed: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     private: tuple[Path, ...] = ()
     folder: Path = field(default_factory=Path)
@@ -224,7 +233,9 @@ class Reply:
         outcome: displays, error, duration.
         values: the outputs that were assigned.
         observed: files and variables that it read.
-        changed: one of the watched names whose value it changed in place, or ``""``.
+        changed: one of the watched or fixed names whose value was changed in place, or ``""``. Fixed ones are looked
+            at once an order: then it is said of all its executions.
+        checked: seconds that this look took.
         unsent: output to why it cannot be brought back.
         peak_rss: largest resident size of its process, bytes.
     """
@@ -233,6 +244,7 @@ class Reply:
     values: Mapping[str, object] = field(default_factory=dict)
     observed: tuple[Part, ...] = ()
     changed: str = ""
+    checked: float = 0.0
     unsent: Mapping[str, str] = field(default_factory=dict)
     peak_rss: int | None = None
 
@@ -263,8 +275,12 @@ class Lane(Protocol):
             UnsendableError: something that the body needs cannot be sent.
         """
 
-    def submit(self, packed: Any) -> Future[tuple[Reply, ...]]:
-        """Start a packed order. If the process dies, the future fails with ``CrashedError``."""
+    def submit(self, packed: Any, tell: ItemTell) -> Future[tuple[Reply, ...]]:
+        """Start a packed order.
+
+        If the process dies, the future fails with ``CrashedError``; if what was made cannot be brought back, with
+        ``UnsendableError``. What bodies say about their progress is told meanwhile, where it can be heard from there.
+        """
 
     def stop(self) -> None:
         """Give up the order that runs there."""

@@ -30,12 +30,16 @@ def lane():
     pool.close()
 
 
-def in_thread(order):
+def silent(*_words):
+    pass
+
+
+def in_thread(order, _tell):
     return tuple(Reply(Outcome(), {"y": dict(item)}) for item in order.items)
 
 
 def done(lane, order):
-    return lane.submit(lane.pack(order)).result(timeout=60)
+    return lane.submit(lane.pack(order), silent).result(timeout=60)
 
 
 def test_a_process_gets_what_it_needs_and_sends_back_what_it_made(lane):
@@ -115,7 +119,7 @@ def test_shared_variables_are_sent_once(lane):
     done(lane, order)
     packed = lane.pack(replace(order, items=({"a": 2},)))
     assert packed.shared is None
-    assert lane.submit(packed).result(timeout=60)[0].values == {"y": 3}
+    assert lane.submit(packed, silent).result(timeout=60)[0].values == {"y": 3}
 
 
 def test_shared_variables_are_packed_once_for_all_lanes():
@@ -126,7 +130,7 @@ def test_shared_variables_are_packed_once_for_all_lanes():
     assert packed[0].shared is packed[1].shared
     path = Path(packed[0].shared.path)
     assert path.exists()
-    replies = [each.submit(one).result(timeout=60) for each, one in zip(lanes, packed, strict=True)]
+    replies = [each.submit(one, silent).result(timeout=60) for each, one in zip(lanes, packed, strict=True)]
     assert [reply.values for (reply,) in replies] == [{"y": 300_000.0}] * 2
     lanes[0].release(order.token)
     assert not path.exists()
@@ -134,14 +138,14 @@ def test_shared_variables_are_packed_once_for_all_lanes():
 
 
 def test_a_process_that_dies_is_replaced(lane):
-    died = lane.submit(lane.pack(order_of("import os\nos.kill(os.getpid(), 9)")))
+    died = lane.submit(lane.pack(order_of("import os\nos.kill(os.getpid(), 9)")), silent)
     assert isinstance(died.exception(timeout=60), CrashedError)
     assert done(lane, order_of("y = 1"))[0].values == {"y": 1}
 
 
 def test_a_process_that_is_stopped_is_replaced(lane):
     pid = lane.pid
-    future = lane.submit(lane.pack(order_of("import threading\nthreading.Event().wait()\ny = 1")))
+    future = lane.submit(lane.pack(order_of("import threading\nthreading.Event().wait()\ny = 1")), silent)
     lane.stop()
     assert isinstance(future.exception(timeout=60), CrashedError)
     assert done(lane, order_of("y = 1"))[0].values == {"y": 1}
@@ -178,14 +182,14 @@ def test_threads_get_the_objects_themselves():
 def test_a_thread_that_was_given_up_occupies_its_lane():
     go, ended = threading.Event(), threading.Event()
 
-    def wait(_order):
+    def wait(_order, _tell):
         go.wait()
         ended.set()
         return ()
 
     pool = Pool(perform, wait)
     (lane,) = pool.open("threads", 1)
-    future = lane.submit(lane.pack(order_of("")))
+    future = lane.submit(lane.pack(order_of("")), silent)
     lane.stop()
     assert isinstance(future.exception(timeout=60), CrashedError)
     assert not lane.free

@@ -1,7 +1,5 @@
 """Runs with real worker processes: maps, whole steps, timeouts, cancelling."""
 
-import threading
-
 import pytest
 
 from nbsteps.core.events import ItemsStarted
@@ -122,8 +120,16 @@ def test_how_a_whole_step_fails(run, body, options, reason):
     assert "y" not in session.services.evaluator.names
 
 
-def test_an_output_that_cannot_travel_is_made_in_the_kernel(run):
-    session, result, _ = run("%%step a\nimport threading\nx = threading.Lock()", means=Means(2, "processes"))
-    assert result.steps["a"].state is StepState.SUCCEEDED
-    assert type(session.services.evaluator.names["x"]) is type(threading.Lock())
-    assert session.services.evaluator.executed == ["a"]
+@pytest.mark.parametrize("how", ["", " --map a=xs", " --map a=xs --tolerate 100%"])
+def test_a_body_whose_output_cannot_travel_is_not_executed_twice(run, tmp_path, how):
+    said = tmp_path / "said"
+    body = f"import threading\nwith open({str(said)!r}, 'a') as file:\n    file.write('x')\ny = threading.Lock()"
+    cells = ("%%step make\nxs = [1]", f"%%step each --retries 3 --retry-delay 0s{how}\n{body}")
+    session, result, errors = run(*cells, means=Means(2, "processes"))
+    tolerated = "tolerate" in how
+    assert result.steps["each"].state is (StepState.SUCCEEDED if tolerated else StepState.FAILED)
+    assert said.read_text() == "x"
+    text = str(value(session, "y").errors[0]) if tolerated else str(errors["each"])
+    assert "output y cannot be brought back from the worker: _thread.lock (" in text
+    if not tolerated:
+        assert "--executor threads" in result.steps["each"].failure.hint

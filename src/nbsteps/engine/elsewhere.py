@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections import deque
 from concurrent.futures import Future
-from typing import Any
 
 from nbsteps.core.errors import CrashedError, Skip, StepError, StepTimeout, UnsendableError
-from nbsteps.core.events import AttemptStarted
+from nbsteps.core.events import AttemptStarted, Progressed
 from nbsteps.core.model import Attempt, Step
+from nbsteps.core.retry import limit
 from nbsteps.engine.attempt import Attempts, describe
 from nbsteps.engine.bindings import Bindings, is_volatile
-from nbsteps.engine.executed import Executed, Means, Trial
+from nbsteps.engine.executed import Executed, Trial
 from nbsteps.engine.judge import Identity
-from nbsteps.engine.sending import sent_names
+from nbsteps.engine.meanwhile import Hearing
+from nbsteps.engine.sending import lost, sent_names, unsent
 from nbsteps.engine.services import Services, new_id
+from nbsteps.engine.yard import Yard
 from nbsteps.ports import Lane, Order, Outcome, Reply
 
 
 class StepLanes:
-    """The lanes of one kernel as a place for whole steps; those that find none free wait for one."""
+    """The lanes of one kernel as a place for whole steps."""
 
     def __init__(self, services: Services, bindings: Bindings) -> None:
         self._services, self._bindings = services, bindings
         self._attempts = Attempts(services, bindings)
-        self._waiting: deque[Flight] = deque()
-        self._running: list[Flight] = []
 
-    def takes(self, step: Step, means: Means) -> bool:
-        """Whether steps are to be executed elsewhere: only where the user says so."""
-        return self._services.lanes is not None and not step.options.map and means.executor not in {"", "main"}
-
-    def launch(self, step: Step, identity: Identity, trial: Trial) -> Flight:
-        """Start an attempt, or have it wait for a free lane.
+    def launch(self, step: Step, identity: Identity, trial: Trial, yard: Yard) -> Flight:
+        """Start an attempt as soon as a lane is free.
 
         Raises:
             StoreError: an input cannot be read back.
@@ -40,11 +35,10 @@ class StepLanes:
         for name in self._bindings.provide(identity.inputs, verify=not trial.live):
             message = f"{name} was changed since its step wrote it; the step gets what was written"
             self._services.warn(trial.run_id, step.name, message, f"change a copy, or change {name} in a step")
-        flight = Flight(self, step, identity, trial, self._order(step, identity, trial))
+        order = self._order(step, identity, trial)
         self._bindings.unset_missing(identity.inputs)
-        self._waiting.append(flight)
-        self.start_next()
-        return flight
+        yard.open(yard.lanes_for_steps())
+        return Flight(self, step, identity, trial, order, yard)
 
     def _order(self, step: Step, identity: Identity, trial: Trial) -> Order:
         services = self._services
@@ -62,44 +56,12 @@ class StepLanes:
             root=services.root,
         )
 
-    def start_next(self) -> None:
-        """Give free lanes to those that wait, in the order in which they came, as far as their pools allow."""
-        for flight in list(self._waiting):
-            lane = self._lane(flight) if self._fits(flight) else None
-            if lane is not None:
-                self._waiting.remove(flight)
-                self._running.append(flight)
-                flight.start(lane)
-
-    def _fits(self, flight: Flight) -> bool:
-        pool = flight.step.options.pool
-        if pool is None:
-            return True
-        others = [each.step.options.pool for each in self._running]
-        return sum(other is not None and other.name == pool.name for other in others) < pool.slots
-
-    def _lane(self, flight: Flight) -> Lane | None:
-        lanes, means = self._services.lanes, flight.trial.means
-        busy = {id(each.lane) for each in self._running}
-        if lanes is None or len(busy) >= max(1, means.workers):
-            return None
-        found = lanes.open(means.executor, max(1, means.workers))
-        return next((lane for lane in found if id(lane) not in busy and lane.free), None)
-
-    def ended(self, flight: Flight) -> None:
-        """A flight is over; its lane is free for the next one."""
-        if flight in self._running:
-            self._running.remove(flight)
-        if flight in self._waiting:
-            self._waiting.remove(flight)
-        self.start_next()
-
     def land(self, flight: Flight, attempt: Attempt, reply: Reply) -> Executed:
         """Take in what a body made: bind, store, record, show."""
         evaluator, step, outcome = self._services.evaluator, flight.step, reply.outcome
         if outcome.displays and not flight.trial.quiet:
             evaluator.replay(outcome.displays, "", step.name)
-        error = outcome.error or self._broken(step, reply)
+        error = outcome.error or unsent(step, reply) or self._broken(step, reply)
         if isinstance(error, Skip):
             return self._attempts.skipped(step, attempt, error)
         if error is not None:
@@ -122,7 +84,7 @@ class StepLanes:
         return self._attempts.unassigned(step, absent) if absent else None
 
     def fail(self, attempt: Attempt, error: BaseException) -> Executed:
-        """The body did not come back."""
+        """The body did not come back, or what it made did not."""
         return self._attempts.failed(attempt, error, Outcome(error=error))
 
     def at_home(self, flight: Flight) -> Executed:
@@ -153,85 +115,122 @@ class StepLanes:
         """The clock by which deadlines go."""
         return self._services.clock.monotonic()
 
+    def hear(self, step: Step, run_id: str) -> Hearing:
+        """Take what a body elsewhere says about its progress."""
+        services = self._services
+
+        def tell(_: int, done: float, total: float, text: str) -> None:
+            services.emit(Progressed(services.clock.now(), run_id, step.name, done, total, text))
+
+        return Hearing(tell, services.clock.monotonic)
+
 
 class Flight:
-    """One attempt at a whole step on a lane, or waiting for one."""
+    """One attempt at a whole step on a lane, or waiting for one; what cannot be sent is executed in the kernel."""
 
-    def __init__(self, home: StepLanes, step: Step, identity: Identity, trial: Trial, order: Order) -> None:
+    def __init__(  # noqa: PLR0913 - what an attempt is made of
+        self, home: StepLanes, step: Step, identity: Identity, trial: Trial, order: Order, yard: Yard
+    ) -> None:
         self.step, self.identity, self.trial = step, identity, trial
-        self.lane: Lane | None = None
-        self._home, self._order = home, order
+        self._home, self._order, self._yard = home, order, yard
         self._attempt: Attempt | None = None
-        self._deadline: float | None = None
-        self._future: Future[Reply | None] = Future()
-        self._future.set_running_or_notify_cancel()
+        self._future: Future[tuple[Reply, ...]] | None = None
+        self._stays = False
+        self._wound = ""
+        self._limit = trial.limit
+        self._deadline = _sum(trial.began, step.options.total_timeout)
+        self._hearing = home.hear(step, trial.run_id)
+        self._claim = yard.ask(step.options.pool, away=True)
 
     @property
-    def future(self) -> Future[Any]:
-        """Done when there is something to :meth:`land`."""
-        return self._future
+    def futures(self) -> tuple[Future[tuple[Reply, ...]], ...]:
+        """The answer, once the order is under way."""
+        return () if self._future is None else (self._future,)
 
     @property
-    def deadline(self) -> float | None:
-        """When it is to be stopped, by the clock's ``monotonic``; None for never."""
-        return self._deadline
+    def due(self) -> float | None:
+        """At once if it can start, else when its time is up."""
+        ready = self._claim.granted or self._wound
+        return 0.0 if self._future is None and ready and not self.hungry else self._deadline
 
-    def start(self, lane: Lane) -> None:
-        """A lane is free."""
-        self.lane = lane
+    @property
+    def hungry(self) -> bool:
+        """Whether it could not be sent and it is the kernel's turn."""
+        return self._stays and self._claim.granted
+
+    def turn(self) -> Executed | None:
+        """Start it if there is a place, land it, or stop it."""
+        if self._future is None and self._wound:
+            self._leave()
+            return Executed(None, cancelled=self._wound)
+        if self._future is None and self._claim.granted and not self._stays:
+            found = self._start()
+            if found is not None:
+                return found
+        if self._future is not None and self._future.done():
+            return self._land(self._future)
+        late = self._deadline is not None and self._deadline <= self._home.now()
+        return self._late() if late else None
+
+    def feed(self) -> Executed:
+        """Execute it in the kernel."""
+        try:
+            return self._home.at_home(self)
+        finally:
+            self._leave()
+
+    def wind_down(self, reason: str) -> None:
+        """Do not start any more."""
+        self._wound = reason
+
+    def _start(self) -> Executed | None:
+        lane = self._claim.lane
+        assert lane is not None  # noqa: S101 - granted
         try:
             packed = lane.pack(self._order)
             self._attempt = self._home.announce(self, lane)
         except UnsendableError as error:
             self._home.say(self, error.problem.message, error.problem.hint)
-            self._future.set_result(None)
-            return
+            self._yard.give_back(self._claim)
+            self._stays, self._claim = True, self._yard.ask(self.step.options.pool, away=False)
+            return None
         except CrashedError as error:
-            self._future.set_exception(error)
-            return
-        if self.trial.limit.seconds is not None:
-            self._deadline = self._home.now() + self.trial.limit.seconds
-        lane.submit(packed).add_done_callback(self._arrived)
+            self._leave()
+            return Executed(None, error, describe(error))
+        now = self._home.now()
+        self._limit = limit(self.step.options, now - self.trial.began)
+        self._deadline = _sum(now, self._limit.seconds)
+        self._future = lane.submit(packed, self._hearing)
+        return None
 
-    def _arrived(self, done: Future[tuple[Reply, ...]]) -> None:
-        if self._future.done():
-            return
-        error = done.exception()
-        if error is None:
-            self._future.set_result(done.result()[0])
-        else:
-            self._future.set_exception(error)
-
-    def land(self) -> Executed:
-        """Take in what it came to."""
+    def _land(self, future: Future[tuple[Reply, ...]]) -> Executed:
+        error, attempt = future.exception(), self._attempt
+        assert attempt is not None  # noqa: S101 - it has been announced
         self._leave()
-        error, attempt = self._future.exception(), self._attempt
-        if attempt is None:
-            return self._home.at_home(self) if error is None else Executed(None, error, describe(error))
         if error is not None:
-            return self._home.fail(attempt, error)
-        reply = self._future.result()
-        assert reply is not None  # noqa: S101 - only what was never announced has none
-        if reply.unsent:
-            name, why = next(iter(reply.unsent.items()))
-            self._home.say(self, f"{name} cannot be brought back from there: {why}", "")
-            unsent = UnsendableError(f"{name} cannot be brought back")
-            self._home.fail(attempt, unsent)
-            return self._home.at_home(self)
-        return self._home.land(self, attempt, reply)
+            return self._home.fail(attempt, lost(self.step, error))
+        return self._home.land(self, attempt, future.result()[0])
+
+    def _late(self) -> Executed:
+        total = self._limit.total or self._future is None
+        seconds = self.step.options.total_timeout if total else self.step.options.timeout
+        return self.stop(StepTimeout(seconds or 0.0, total=total))
 
     def _leave(self) -> None:
-        if self.lane is not None:
-            self.lane.release(self._order.token)
-        self._home.ended(self)
+        self._hearing.close()
+        if self._claim.lane is not None:
+            self._claim.lane.release(self._order.token)
+        self._yard.give_back(self._claim)
 
     def stop(self, why: BaseException) -> Executed:
         """End it because of a timeout or an interrupt; a result that comes later is discarded."""
-        if isinstance(why, StepTimeout):
-            why.total = self.trial.limit.total
-        if self.lane is not None:
-            self.lane.stop()
+        if self._claim.lane is not None and self._future is not None:
+            self._claim.lane.stop()
         self._leave()
         if self._attempt is None:
             return Executed(None, why, describe(why))
         return self._home.fail(self._attempt, why)
+
+
+def _sum(start: float, seconds: float | None) -> float | None:
+    return None if seconds is None else start + seconds

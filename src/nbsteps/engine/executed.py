@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nbsteps.core.approvals import Request
 from nbsteps.core.model import Failure, ItemCounts, Result, Step
 from nbsteps.core.retry import Limit
 from nbsteps.core.states import StepState
 from nbsteps.engine.judge import Identity
+
+if TYPE_CHECKING:
+    from nbsteps.engine.yard import Yard
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class Trial:
         forced: whether the user wants the body run whatever is stored.
         quiet: capture its output without showing it.
         given: what the engine binds for the body beyond its inputs, by variable.
-        means: where it may be executed.
+        began: when the first attempt began, by the clock's ``monotonic``.
+        fail_fast: whether a map starts nothing more once too many items failed.
     """
 
     run_id: str
@@ -51,7 +55,8 @@ class Trial:
     forced: bool = False
     quiet: bool = False
     given: Mapping[str, object] = field(default_factory=dict)
-    means: Means = field(default_factory=Means)
+    began: float = 0.0
+    fail_fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Executed:
         skipped: the reason that the body gave with ``Skip``; None where it did not.
         items: what became of a map's items.
         reason: why the step failed where that is more than its error, such as ``tolerance_exceeded``.
+        cancelled: why it was left unfinished without an error; ``""`` where it was not.
     """
 
     result: Result | None
@@ -70,41 +76,57 @@ class Executed:
     skipped: str | None = None
     items: ItemCounts | None = None
     reason: str = ""
+    cancelled: str = ""
 
 
 class Flying(Protocol):
-    """A body that is being executed away from the main thread while the loop goes on."""
+    """A step whose body, or whose items' bodies, are under way while the loop goes on. Used on the main thread only."""
 
     @property
-    def future(self) -> Future[Any]:
-        """Done when there is something to :meth:`land`."""
+    def futures(self) -> Iterable[Future[Any]]:
+        """Of what is executed elsewhere: one that is done makes a :meth:`turn` worth while."""
 
     @property
-    def deadline(self) -> float | None:
-        """When it is to be stopped, by the clock's ``monotonic``; None for never."""
+    def due(self) -> float | None:
+        """When a :meth:`turn` is worth while whatever the futures, by the clock's ``monotonic``; None for never."""
 
-    def land(self) -> Executed:
-        """Take in what it came to: bind outputs, record. Called once, on the main thread, when the future is done."""
+    @property
+    def hungry(self) -> bool:
+        """Whether there is something to do for the main thread now."""
+
+    def turn(self) -> Executed | None:
+        """Take in what has come, stop what has had its time, send what can be sent; what it came to if that is all.
+
+        Raises:
+            StoreError: a stored value cannot be read back; nothing of it is under way any more.
+        """
+
+    def feed(self) -> Executed | None:
+        """Use the main thread: for one body, or a fraction of a second of short ones; what it came to if that is all.
+
+        Raises:
+            StoreError: as :meth:`turn`.
+        """
+
+    def wind_down(self, reason: str) -> None:
+        """Start nothing more; what is under way is taken in."""
 
     def stop(self, why: BaseException) -> Executed:
-        """End it because of a timeout or an interrupt, and record that; a result that comes later is discarded."""
+        """End it because of an interrupt, and record that; a result that comes later is discarded."""
 
 
 class Elsewhere(Protocol):
     """Executes bodies away from the main thread."""
 
-    def takes(self, step: Step, means: Means) -> bool:
-        """Whether the step is meant to be executed there."""
-
-    def launch(self, step: Step, identity: Identity, trial: Trial) -> Flying | None:
-        """Start an attempt; None where it cannot be sent, which has been said: it is executed in the kernel then."""
+    def launch(self, step: Step, identity: Identity, trial: Trial, yard: Yard) -> Flying:
+        """Start an attempt as soon as there is a place for it."""
 
 
 class Mapper(Protocol):
     """Executes steps with ``--map``: each item with its own attempts, timeouts and record."""
 
-    def execute(self, step: Step, identity: Identity, trial: Trial) -> Executed | Flying:
-        """Run what must run of the items and commit the step's result. The loop does not retry it."""
+    def launch(self, step: Step, identity: Identity, trial: Trial, yard: Yard) -> Executed | Flying:
+        """Restore what is stored of the items, and begin with the others. The loop does not retry it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Final
 
@@ -15,13 +16,14 @@ from nbsteps.core.errors import (
     UndigestibleError,
     UnstorableValueError,
 )
-from nbsteps.core.missing import MISSING, Missing
+from nbsteps.core.missing import Missing
 from nbsteps.core.model import Part, Step
 from nbsteps.core.retry import Limit
 from nbsteps.engine.bindings import digest_or_unique, is_volatile, unique_digest
 from nbsteps.engine.itemlog import Made
 from nbsteps.engine.items import PLAIN, Item
 from nbsteps.engine.judge import Identity
+from nbsteps.engine.meanwhile import telling
 from nbsteps.engine.services import Services
 from nbsteps.identity import content, told
 from nbsteps.identity.environment import EnvObserver, observe_env
@@ -81,7 +83,7 @@ class Bench:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Put away what the user has under the names that items need, and put it back."""
-        names = (*self._cleared, *self._variables, *self._given)
+        names = (*self._cleared, *self._variables, *self._given, *self._inputs)
         stash = {name: self._namespace[name] for name in names if name in self._namespace}
         try:
             yield
@@ -89,10 +91,6 @@ class Bench:
             for name in names:
                 self._namespace.pop(name, None)
             self._namespace.update(stash)
-            self._namespace.update(self._inputs)
-            # It is for bodies: a cell that mentions the name finds it absent.
-            for name in [name for name, value in self._inputs.items() if value is MISSING]:
-                del self._namespace[name]
 
     def lay(self, item: Item) -> None:
         """Inputs as they were handed to the first item, loop variables of this one, no outputs."""
@@ -148,6 +146,10 @@ class Guard:
         }
         self.seconds = 0.0
         """What the last look at the shared inputs took."""
+
+    def fixed(self) -> Mapping[str, str]:
+        """Digests of the inputs that items share, by name: what bodies elsewhere must not change, either."""
+        return {name: digest for name, (_, digest) in self._shared.items()} if self.on else {}
 
     def before(self, item: Item) -> tuple[str, ...]:
         """Digests to compare with afterwards; none where nothing can change."""
@@ -206,15 +208,27 @@ class Tried:
 class Here:
     """The kernel as a place for items."""
 
-    def __init__(self, services: Services, step: Step, bench: Bench, guard: Guard, run: Repeat) -> None:
+    def __init__(  # noqa: PLR0913 - what a body needs
+        self,
+        services: Services,
+        step: Step,
+        bench: Bench,
+        guard: Guard,
+        run: Repeat,
+        tell: Callable[[Item, float, float, str], None],
+    ) -> None:
         self._services, self._step, self._bench, self._guard, self._run = services, step, bench, guard, run
+        self._tell = tell
+
+    def _hear(self, item: Item) -> AbstractContextManager[None]:
+        return telling(partial(self._tell, item), self._services.clock.monotonic)
 
     def execute(self, item: Item, limit: Limit) -> Tried:
         """Execute one item's body, and store what it made."""
         self._bench.lay(item)
         before = self._guard.before(item)
         try:
-            with self._services.cancel.body():
+            with self._services.cancel.body(), self._hear(item):
                 outcome = self._run(limit.seconds)
         except KeyboardInterrupt as interrupt:
             outcome = Outcome(error=interrupt)

@@ -191,13 +191,21 @@ class ItemLog:
             self._services.emit(AttemptEnded(now, _ended(attempt, AttemptState.FAILED, now, None, failure)))
         self._done = []
 
-    def cancel(self, failure: Failure) -> None:
+    def cancel(self, failure: Failure | None = None) -> None:
         """Whatever was announced and has not ended will not be executed."""
         now = self._services.clock.now()
         for attempt in self._running.values():
             ended = _ended(attempt, AttemptState.CANCELLED, now, None, failure)
             self._services.emit(AttemptEnded(now, ended))
         self._running.clear()
+
+    def said(self, item: Item, done: float, total: float, text: str) -> None:
+        """Tell what an item's body says about its progress; from any thread."""
+        share = f"{done:g} of {total:g}" if total else f"{done:g}"
+        words = f"item {item.position}: {share} {text}".rstrip()
+        tally, at = self.tally, self._services.clock.now()
+        event = Progressed(at, self.run_id, self._step.name, tally.done, tally.total, words, tally.counts())
+        self._services.emit(event)
 
     def progress(self, *, last: bool = False) -> None:
         """Tell how far the step is, ten times a second at most."""

@@ -42,6 +42,10 @@ class ItemQueue:
             taken.append((self._ready.popleft(), 0.0))
         return taken
 
+    def ready(self, now: float) -> bool:
+        """Whether an item can be executed now."""
+        return bool(self._ready) or (bool(self._waiting) and self._waiting[0][0] <= now)
+
     def due(self) -> float | None:
         """When the next retry may start; None if none waits."""
         return self._waiting[0][0] if self._waiting else None
@@ -53,7 +57,8 @@ class Pace:
     def __init__(self) -> None:
         self.size = 1
 
-    def took(self, count: int, seconds: float) -> None:
-        """A batch of so many items took so long."""
+    def took(self, count: int, seconds: float, *, beside: float = 0.0) -> None:
+        """A batch of so many items took so long, and so long ``beside``, whatever their number."""
         each = max(seconds / count, 1e-6)
-        self.size = max(1, min(int(_BATCH_SECONDS / each), self.size * _GROWTH, _LARGEST))
+        enough = max(_BATCH_SECONDS, 10 * beside)
+        self.size = max(1, min(int(enough / each), self.size * _GROWTH, _LARGEST))

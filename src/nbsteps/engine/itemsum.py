@@ -50,6 +50,14 @@ class Whole:
         state = AttemptState.CANCELLED if isinstance(error, KeyboardInterrupt) else AttemptState.FAILED
         return self._failed(error, describe(error), tally, reason, state)
 
+    def left_out(self, reason: str, tally: Tally) -> Executed:
+        """Items are left that were not started any more, by no fault of the step's."""
+        now = self._services.clock.now()
+        peak_rss = self._services.host.peak_rss()
+        ended = replace(self._attempt, state=AttemptState.CANCELLED, ended_at=now, peak_rss=peak_rss)
+        self._services.emit(AttemptEnded(now, ended))
+        return Executed(None, items=tally.counts(), cancelled=reason)
+
     def ended(self, tally: Tally, seconds_saved: float) -> Executed:
         """Every item has ended: the step succeeds unless too many of them failed."""
         failed = [tally.failed[position] for position in sorted(tally.failed)]
@@ -59,6 +67,8 @@ class Whole:
         first = failed[0]
         allowed = f"{tolerate.limit:g}{'%' if tolerate.percent else ''}"
         told = f"{len(failed):,} of {tally.total:,} items failed, --tolerate {allowed}"
+        left = tally.total - tally.done
+        told += f"; {left:,} were not executed (--fail-fast)" if left else ""
         add_note(first.error, f"{told}; the first: item {first.item.position} ({first.item.text()})")
         message = f"{told}; item {first.item.position} ({first.item.text()}): {first.failure.message}"
         reason = TOO_MANY if tolerate.limit else first.reason

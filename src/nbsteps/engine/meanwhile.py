@@ -13,6 +13,7 @@ from nbsteps.core.events import Progressed, StepSlow
 from nbsteps.core.model import Step
 from nbsteps.engine.alarm import Alarm
 from nbsteps.engine.services import Services
+from nbsteps.ports import ItemTell
 
 _PAUSE = 0.1
 _FEWEST = 3
@@ -61,6 +62,34 @@ class _Throttle:
         if now >= self._next or (total and done >= total):
             self._next = now + _PAUSE
             self._tell(float(done), float(total), text)
+
+
+class Hearing:
+    """What bodies elsewhere say about their progress, from any thread, until they have ended.
+
+    Args:
+        tell: told at most ten times a second; the first argument counts the executions of an order.
+        monotonic: the clock.
+    """
+
+    def __init__(self, tell: ItemTell, monotonic: Callable[[], float]) -> None:
+        self._tell, self._monotonic = tell, monotonic
+        self._next = float("-inf")
+        self._open = True
+        self._lock = threading.Lock()
+
+    def __call__(self, at: int, done: float, total: float, text: str) -> None:
+        """One of them says something."""
+        with self._lock:
+            now = self._monotonic()
+            if self._open and (now >= self._next or (total and done >= total)):
+                self._next = now + _PAUSE
+                self._tell(at, float(done), float(total), text)
+
+    def close(self) -> None:
+        """Nothing that is said later is heard: the step's end comes last."""
+        with self._lock:
+            self._open = False
 
 
 _alarm = Alarm()

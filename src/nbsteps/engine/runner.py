@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,7 +11,7 @@ from nbsteps.core import rules
 from nbsteps.core.errors import StoreError
 from nbsteps.core.events import RunEnded, RunStarted
 from nbsteps.core.graph import Graph
-from nbsteps.core.model import Run, RunResult, StepOptions, StepRun
+from nbsteps.core.model import Run, RunResult, Step, StepOptions, StepRun
 from nbsteps.core.policies import Trigger
 from nbsteps.core.rules import Ruling
 from nbsteps.core.states import GOOD, RunState, StepState
@@ -20,11 +20,12 @@ from nbsteps.engine.attempt import describe
 from nbsteps.engine.bindings import Bindings
 from nbsteps.engine.book import Book
 from nbsteps.engine.contexts import ContextKeeper
-from nbsteps.engine.executed import Crew, Means
+from nbsteps.engine.executed import Crew, Executed, Means
 from nbsteps.engine.judge import Judge
 from nbsteps.engine.live import LiveInputs
 from nbsteps.engine.services import Services
-from nbsteps.engine.turns import NO_WISH, Turns, Wish, Work
+from nbsteps.engine.turns import Turns
+from nbsteps.engine.work import NO_WISH, Wish, Work
 
 _SLICE: Final = 0.1
 """Longest wait without a look at whether the run is to end, seconds."""
@@ -70,7 +71,9 @@ class Runner:
         self._remade: tuple[str, ...] = ()
         self.run = run
         self.book = Book(services, run.run_id)
-        self._turns = Turns(services, bindings, keeper, self.book, crew or Crew(), self._manner.means)
+        fail_fast = self._manner.fail_fast
+        means = self._manner.means
+        self._turns = Turns(services, bindings, keeper, self.book, crew or Crew(), means, fail_fast=fail_fast)
         self._graph = graph
         self._agenda = Agenda(graph, (), self.book.bad)
         self.book.on_end = self._ended
@@ -106,8 +109,7 @@ class Runner:
         self._services.cancel.end()
         if state is RunState.CANCELLED:
             self.cancel(self._names)
-        for work in self._flying.values():
-            work.hold.close()
+        self._ground()
         book = self.book
         for name in rules.caught(self._graph, book.states):
             book.steps[name] = replace(book.steps[name], handled=True)
@@ -182,7 +184,7 @@ class Runner:
             due = self._due()
             if due is not None:
                 self._again(due)
-            elif name in self._delayed or name in self._flying:
+            elif not self._feed() and (name in self._delayed or name in self._flying):
                 self._pause()
 
     def _drive(self, only: tuple[str, tuple[str, ...]] | None) -> None:
@@ -200,6 +202,8 @@ class Runner:
             name = self._next(only)
             if name is not None:
                 self._look(name, quiet=only is not None and name != only[0])
+            elif self._feed():
+                continue
             elif self._delayed or self._flying:
                 self._pause()
             else:
@@ -207,18 +211,36 @@ class Runner:
 
     def _next(self, only: tuple[str, tuple[str, ...]] | None) -> str | None:
         if self._manner.fail_fast and self._tripped():
+            self._wind_down(f"step {self._tripped()} failed (--fail-fast)")
             return None
         decided = self._turns.doors.decided
-        if only is None:
-            return self._agenda.take() or decided()
-        return self._agenda.take_of((*self._remade, *only[1])) or decided(only[1]) or self._spare()
+        if only is not None:
+            name = self._agenda.take_of((*self._remade, *only[1])) or decided(only[1])
+            if name is not None:
+                return name
+        if self._is_hungry():
+            # The main thread has something to do: what needs none can start.
+            return self._spare(self._turns.flies)
+        return (self._agenda.take() or decided()) if only is None else self._spare(lambda _: True)
 
-    def _spare(self) -> str | None:
+    def _is_hungry(self) -> bool:
+        return any(work.flying is not None and work.flying.hungry for work in self._flying.values())
+
+    def _wind_down(self, reason: str) -> None:
+        """Start nothing more: no other attempt, no item."""
+        for name in list(self._delayed):
+            self._turns.give_up(self._delayed.pop(name), reason)
+        for work in self._flying.values():
+            if work.flying is not None:
+                work.flying.wind_down(reason)
+
+    def _spare(self, suits: Callable[[Step], object]) -> str | None:
         """A step that can fill a wait: one for which no context cell would be executed before its turn."""
         if not self._delayed and not self._flying:
             return None
         steps, due = self._graph.steps, self._keeper.due
-        return self._agenda.take_of(name for name in self._agenda.ready() if not due(steps[name], self._graph))
+        fitting = (name for name in self._agenda.ready() if suits(steps[name]) and not due(steps[name], self._graph))
+        return self._agenda.take_of(fitting)
 
     def _tripped(self) -> str:
         """The step whose failure nobody handles and that ends a run which fails fast, ``""`` for none."""
@@ -296,41 +318,59 @@ class Runner:
         return min(due, key=lambda work: work.due, default=None)
 
     def _land(self) -> None:
-        """Take in what was executed elsewhere, and stop what has had its time."""
-        for name, work in list(self._flying.items()):
-            flying = work.flying
-            assert flying is not None  # noqa: S101 - only those that fly are here
-            late = flying.deadline is not None and flying.deadline <= self._services.clock.monotonic()
-            if flying.future.done():
-                del self._flying[name]
-                self._keep(name, self._turns.conclude(work, flying.land()))
-            elif late:
-                del self._flying[name]
-                self._keep(name, self._turns.late(work))
+        """Take in what was executed elsewhere, and send more."""
+        self._turns.yard.serve()
+        for work in list(self._flying.values()):
+            if work.flying is not None:
+                self._took(work, work.flying.turn)
+
+    def _feed(self) -> bool:
+        """Give the main thread to what flies and needs it; False if nothing does."""
+        for work in self._flying.values():
+            if work.flying is not None and work.flying.hungry:
+                self._took(work, work.flying.feed)
+                return True
+        return False
+
+    def _took(self, work: Work, act: Callable[[], Executed | None]) -> None:
+        name = work.step.name
+        try:
+            executed = act()
+        except StoreError as error:
+            del self._flying[name]
+            self._turns.abandon(work)
+            self._damaged(name, error, again=work.wish.live is None)
+            return
+        if executed is not None:
+            del self._flying[name]
+            self._keep(name, self._turns.conclude(work, executed))
 
     def _pause(self) -> None:
         """Wait for what comes first: the next attempt, something that lands, or a wish to end."""
         clock = self._services.clock
         now = clock.monotonic()
+        flying = [work.flying for work in self._flying.values() if work.flying is not None]
         times = [work.due for work in self._delayed.values()]
-        times += [work.flying.deadline for work in self._flying.values() if work.flying and work.flying.deadline]
+        times += [at for each in flying if (at := each.due) is not None]
         seconds = min([_SLICE, *(max(0.0, at - now) for at in times)])
-        if self._flying:
-            futures = [work.flying.future for work in self._flying.values() if work.flying is not None]
-            wait(futures, timeout=seconds, return_when=FIRST_COMPLETED)
+        futures = [future for each in flying for future in each.futures]
+        if futures:
+            clock.wait(futures, seconds)
         else:
             clock.sleep(seconds)
 
     def cancel(self, names: Iterable[str]) -> None:
         """End what flies or waits for a retry, and record those of the steps that have not ended as cancelled."""
-        for work in list(self._flying.values()):
-            try:
-                self._turns.stop(work, KeyboardInterrupt())
-            except KeyboardInterrupt:
-                continue
-        self._flying.clear()
+        self._ground()
         self._delayed.clear()
         self.book.cancel(names, "interrupted")
+
+    def _ground(self) -> None:
+        """End what flies."""
+        while self._flying:
+            _, work = self._flying.popitem()
+            with suppress(KeyboardInterrupt):
+                self._turns.stop(work, KeyboardInterrupt())
 
 
 def _is_plain(options: StepOptions) -> bool:

@@ -1,11 +1,13 @@
-"""What a body finds where it is executed away from the kernel: its inputs, and the context names that it reads."""
+"""What a body finds where it is executed away from the kernel, and what is said of one that does not come back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from nbsteps.core.errors import CrashedError, StepError, UnsendableError
 from nbsteps.core.model import Step
+from nbsteps.ports import Reply
 
 SHELL_NAMES: Final = frozenset({"get_ipython", "display", "exit", "quit", "open", "In", "Out"})
 """Names that every shell has of its own."""
@@ -30,3 +32,30 @@ def sent_names(
     reads = step.reads.union(step.options.ignore) - step.scratch - SHELL_NAMES
     names = reads.union(inputs).difference(without)
     return {**{name: namespace[name] for name in sorted(names & namespace.keys())}, **given}
+
+
+def unsent(step: Step, reply: Reply) -> StepError | None:
+    """The error for an output that stays where it was made. Its body has run: to run it again is not ours to decide."""
+    if not reply.unsent:
+        return None
+    name, why = next(iter(reply.unsent.items()))
+    return _no_return(step, f"output {name} cannot be brought back from the worker: {why}")
+
+
+def _no_return(step: Step, message: str) -> StepError:
+    kept = "--max-parallel 1 keeps its items in the kernel" if step.options.map else "--executor main keeps it there"
+    hint = f"{kept}; --executor threads needs to bring nothing back"
+    return StepError(message, step=step.name, cell=step.cell.label, hint=hint)
+
+
+def lost(step: Step, error: BaseException, item: str = "") -> BaseException:
+    """Why a body did not come back, in words that say which one it was."""
+    if isinstance(error, CrashedError):
+        which = f"{item} of step {step.name}" if item else f"step {step.name}"
+        message = f"the worker process died while it executed {which}; as a rule because memory ran out"
+        found = CrashedError(message, step=step.name, cell=step.cell.label, hint="fewer --workers")
+        found.__cause__ = error
+        return found
+    if isinstance(error, UnsendableError):
+        return _no_return(step, f"what the body made cannot be brought back from the worker: {error.args[0]}")
+    return error

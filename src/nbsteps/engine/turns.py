@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from nbsteps.core import retry
 from nbsteps.core.decide import Decision, decide
-from nbsteps.core.errors import StepTimeout
 from nbsteps.core.events import StepRestored, StepRetrying, StepStarted
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import CacheMode, ItemCounts, Part, PartKind, Result, Step, StepRun
@@ -26,75 +25,35 @@ from nbsteps.engine.judge import Identity, Judge
 from nbsteps.engine.meanwhile import Slowness
 from nbsteps.engine.retrying import asked_delay, retryable, why_failed
 from nbsteps.engine.services import Services
+from nbsteps.engine.work import NO_WISH, Wish, Work
+from nbsteps.engine.yard import Yard
 from nbsteps.identity import content
 
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """How a step is to be taken.
-
-    Attributes:
-        forced: run its body whatever is stored.
-        live: its inputs as the user sees them; None for what its parents made in this run.
-        consulted: the same for what only its condition reads.
-        quiet: capture its output without showing it: its cell's turn comes later.
-    """
-
-    forced: bool = False
-    live: Mapping[str, Bound] | None = None
-    consulted: Mapping[str, Bound] = field(default_factory=dict)
-    quiet: bool = False
-
-
-NO_WISH = Wish()
-NO_LIMIT = retry.Limit()
 _LOOK: Final = 0.1
 """Between two looks at whether another process has computed a step, seconds."""
-
-
-@dataclass(slots=True)
-class Work:
-    """A step whose body was started and that has not ended: it waits for its next attempt, or flies.
-
-    Attributes:
-        given: what the engine binds for the body: form values, the caught exception.
-        started_at: seconds since the epoch.
-        began: the same by the clock's ``monotonic``.
-        number: of the latest attempt.
-        delay: seconds before the next one.
-        due: when that is, by the clock's ``monotonic``.
-        limit: how long the latest attempt may take.
-        flying: the latest attempt, where it is executed elsewhere.
-        hold: keeps other processes from computing the same while it flies.
-    """
-
-    step: Step
-    identity: Identity
-    wish: Wish
-    given: Mapping[str, object]
-    reasons: tuple[str, ...] = ()
-    started_at: float = 0.0
-    began: float = 0.0
-    number: int = 0
-    delay: float = 0.0
-    due: float = 0.0
-    limit: retry.Limit = NO_LIMIT
-    flying: Flying | None = None
-    hold: ExitStack = field(default_factory=ExitStack)
 
 
 class Turns:
     """Takes the steps of one run, one at a time, on the main thread."""
 
     def __init__(  # noqa: PLR0913 - the parts of one kernel's engine, all needed
-        self, services: Services, bindings: Bindings, keeper: ContextKeeper, book: Book, crew: Crew, means: Means
+        self,
+        services: Services,
+        bindings: Bindings,
+        keeper: ContextKeeper,
+        book: Book,
+        crew: Crew,
+        means: Means,
+        *,
+        fail_fast: bool = False,
     ) -> None:
         self._services = services
         self._bindings = bindings
         self._keeper = keeper
         self._book = book
         self._crew = crew
-        self._means = means
+        self._fail_fast = fail_fast
+        self.yard = Yard(services, means)
         self._attempts = Attempts(services, bindings)
         self._flying = 0
         self.slowness = Slowness(services)
@@ -164,10 +123,38 @@ class Turns:
             StoreError: an input cannot be read back.
             KeyboardInterrupt: the user interrupted; the step is recorded as cancelled.
         """
+        if work.number and self._too_late(work):
+            self._leave(work)
+            return None
+        if not self._admitted(work):
+            work.due = self._services.clock.monotonic() + _LOOK
+            return work
+        try:
+            return self._attempt(work)
+        finally:
+            self._leave(work)
+
+    def _admitted(self, work: Work) -> bool:
+        """Whether the body's pool has a slot for it. Those that are executed elsewhere see to it themselves."""
+        pool = work.step.options.pool
+        if pool is None or work.step.options.map or self.flies(work.step):
+            return True
+        work.claim = work.claim or self.yard.ask(pool, away=False)
+        return work.claim.granted
+
+    def _leave(self, work: Work) -> None:
+        claim, work.claim = work.claim, None
+        if claim is not None:
+            self.yard.give_back(claim)
+
+    def flies(self, step: Step) -> bool:
+        """Whether a step needs no main thread."""
+        yard = self.yard
+        return bool(yard.lanes_for_items(step.options) if step.options.map else yard.lanes_for_steps())
+
+    def _attempt(self, work: Work) -> Work | None:
         # What nobody may reuse is nothing to wait for.
         reusable = not work.identity.uncacheable and work.step.options.cache is CacheMode.ON
-        if work.number and self._too_late(work):
-            return None
         with ExitStack() as held:
             if reusable and not self._held(work, held):
                 work.due = self._services.clock.monotonic() + _LOOK
@@ -212,29 +199,26 @@ class Turns:
             book.move(step.name, StepState.QUEUED)
             self.slowness.begin(step, book.run_id)
         work.number += 1
-        work.limit = retry.limit(step.options, clock.monotonic() - work.began)
         trial = Trial(
             run_id=book.run_id,
             number=work.number,
             delay=work.delay,
-            limit=work.limit,
+            limit=retry.limit(step.options, clock.monotonic() - work.began),
             live=work.wish.live is not None and work.number == 1,
             forced=work.wish.forced,
             quiet=work.wish.quiet,
             given=work.given,
-            means=self._means,
+            began=work.began,
+            fail_fast=self._fail_fast,
         )
         book.move(step.name, StepState.RUNNING)
         return self._send(step, work.identity, trial)
 
     def _send(self, step: Step, identity: Identity, trial: Trial) -> Executed | Flying:
         if step.options.map and self._crew.mapper is not None:
-            return self._crew.mapper.execute(step, identity, trial)
-        elsewhere = self._crew.elsewhere
-        if elsewhere is not None and elsewhere.takes(step, self._means):
-            flying = elsewhere.launch(step, identity, trial)
-            if flying is not None:
-                return flying
+            return self._crew.mapper.launch(step, identity, trial, self.yard)
+        if self._crew.elsewhere is not None and self.flies(step):
+            return self._crew.elsewhere.launch(step, identity, trial, self.yard)
         return self._attempts.execute(step, identity, trial)
 
     def conclude(self, work: Work, executed: Executed) -> Work | None:
@@ -243,11 +227,28 @@ class Turns:
         Raises:
             KeyboardInterrupt: it was interrupted.
         """
+        self._landed(work)
+        with work.hold:
+            return self._concluded(work, executed)
+
+    def _landed(self, work: Work) -> None:
         if work.flying is not None:
             work.flying = None
             self._flying -= 1
-        with work.hold:
-            return self._concluded(work, executed)
+
+    def give_up(self, work: Work, reason: str) -> None:
+        """Start no attempt of a step that waits for one."""
+        self._leave(work)
+        if work.number:
+            facts = self._facts(work, Executed(None))
+            self._book.end(work.step.name, StepState.CANCELLED, reason, **facts)
+        else:
+            self._book.end(work.step.name, StepState.CANCELLED, reason)
+
+    def abandon(self, work: Work) -> None:
+        """Nothing of it is under way any more, and it came to nothing."""
+        self._landed(work)
+        work.hold.close()
 
     def _concluded(self, work: Work, executed: Executed) -> Work | None:
         name, error = work.step.name, executed.error
@@ -260,6 +261,9 @@ class Turns:
         if isinstance(error, KeyboardInterrupt):
             self._book.end(name, StepState.CANCELLED, "interrupted", **self._facts(work, executed))
             raise error
+        if executed.cancelled:
+            self._book.end(name, StepState.CANCELLED, executed.cancelled, **self._facts(work, executed))
+            return None
         following = self._following(work, executed)
         if isinstance(following, retry.Wait):
             return self._wait(work, executed, following.delay)
@@ -347,12 +351,6 @@ class Turns:
             items=items,
         )
         self._book.good(done, result)
-
-    def late(self, work: Work) -> Work | None:
-        """End an attempt that flies and has had its time; what is left to do."""
-        options, total = work.step.options, work.limit.total
-        seconds = options.total_timeout if total else options.timeout
-        return self.stop(work, StepTimeout(seconds or 0.0, total=total))
 
     def stop(self, work: Work, why: BaseException) -> Work | None:
         """End an attempt that flies; what is left to do."""

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from nbsteps.core.errors import UnsendableError
-from nbsteps.executors.parcel import Parcel, pack, pack_names, unpack, unpack_reply
-from nbsteps.executors.processes import Perform, readable, sendable
-from nbsteps.ports import Order, Reply
+from nbsteps.executors.parcel import Parcel, pack, pack_names, unpack
+from nbsteps.executors.processes import Perform, read, readable, sendable
+from nbsteps.executors.voice import silence
+from nbsteps.ports import ItemTell, Order, Reply
 
 
 class ExecutorLane:
@@ -53,10 +54,10 @@ class ExecutorLane:
         shared = pack_names(dict(order.shared), _inline)
         return shared, _inline(replace(order, shared={}))
 
-    def submit(self, packed: Any) -> Future[tuple[Reply, ...]]:
+    def submit(self, packed: Any, tell: ItemTell) -> Future[tuple[Reply, ...]]:
         """Start a packed order."""
         if self._threads:
-            inner: Future[Any] = self._executor.submit(self._in_thread, packed)
+            inner: Future[Any] = self._executor.submit(self._in_thread, packed, tell)
         else:
             inner = self._executor.submit(work_inline, self._in_process, *packed)
         self._running = inner
@@ -78,7 +79,7 @@ def work_inline(perform: Perform, shared: Parcel, items: Parcel) -> Parcel:
     """Where the executor works: execute an order and pack what it came to."""
     variables: Mapping[str, object] = unpack(shared)
     order: Order = unpack(items)
-    replies = tuple(map(readable, perform(replace(order, shared=variables))))
+    replies = tuple(map(readable, perform(replace(order, shared=variables), silence)))
     try:
         return _inline(replies)
     except UnsendableError:
@@ -94,6 +95,6 @@ def _pass_on(done: Future[Any], result: Future[tuple[Reply, ...]]) -> None:
         return
     try:
         found = done.result()
-        result.set_result(unpack_reply(found) if isinstance(found, Parcel) else found)
+        result.set_result(read(found) if isinstance(found, Parcel) else found)
     except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
         result.set_exception(error)

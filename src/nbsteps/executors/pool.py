@@ -27,6 +27,7 @@ class Pool:
     def __init__(self, in_process: Perform, in_thread: Perform) -> None:
         self._in_process, self._in_thread = in_process, in_thread
         self._lanes: dict[str, list[Any]] = {}
+        self._executors: dict[str, Executor] = {}
         self._shelf = Shelf()
 
     def open(self, executor: str | Executor, workers: int) -> Sequence[Lane]:
@@ -52,10 +53,15 @@ class Pool:
             return lambda: ProcessLane(self._in_process, self._shelf)
         if name == "threads":
             return lambda: ThreadLane(self._in_thread)
-        head, _, argument = name.partition("=")
-        made = _plugin(head)
-        executor = made(argument) if argument else made()
-        return lambda: ExecutorLane(executor, self._in_process, self._in_thread)
+        return lambda: ExecutorLane(self._brought(name), self._in_process, self._in_thread)
+
+    def _brought(self, name: str) -> Executor:
+        """The executor of another package: made once, since making one may start a cluster."""
+        if name not in self._executors:
+            head, _, argument = name.partition("=")
+            made = _plugin(head)
+            self._executors[name] = made(argument) if argument else made()
+        return self._executors[name]
 
     def close(self) -> None:
         """End all processes and threads."""
@@ -63,6 +69,9 @@ class Pool:
             for lane in lanes:
                 lane.stop()
         self._lanes.clear()
+        for executor in self._executors.values():
+            executor.shutdown(wait=False, cancel_futures=True)
+        self._executors.clear()
         self._shelf.clear()
 
 

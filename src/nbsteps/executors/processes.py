@@ -14,13 +14,14 @@ from typing import Any, Final
 
 from nbsteps.core.errors import CrashedError, UnsendableError
 from nbsteps.executors.parcel import Parcel, pack, pack_names, unpack, unpack_reply
-from nbsteps.ports import Order, Reply
+from nbsteps.executors.voice import Mouth, Voice, speak
+from nbsteps.ports import ItemTell, Order, Reply
 
 IDLE_SECONDS: Final = 300
 _KEPT: Final = 2
 """Sets of shared variables that a worker keeps."""
 
-Perform = Callable[[Order], tuple[Reply, ...]]
+Perform = Callable[[Order, ItemTell], tuple[Reply, ...]]
 
 _shared: OrderedDict[str, Mapping[str, object]] = OrderedDict()
 
@@ -69,6 +70,7 @@ class ProcessLane:
         self._executor: Any = None
         self._known: set[str] = set()
         self._hello: Future[int] | None = None
+        self._voice: Voice | None = None
 
     @property
     def pid(self) -> int:
@@ -97,7 +99,10 @@ class ProcessLane:
         if self._executor is None:
             from loky.process_executor import ProcessPoolExecutor  # noqa: PLC0415 - keeps import nbsteps fast
 
-            self._executor = ProcessPoolExecutor(max_workers=1, timeout=IDLE_SECONDS, initializer=begin)
+            voice = self._voice = Voice()
+            self._executor = ProcessPoolExecutor(
+                max_workers=1, timeout=IDLE_SECONDS, initializer=begin, initargs=(voice.writer,)
+            )
         hello, alive = self._hello, self._executor._processes or ()  # noqa: SLF001 - see above
         if hello is None or (hello.done() and hello.exception() is None and hello.result() not in alive):
             # Never started, or idle for so long that it ended by itself.
@@ -114,7 +119,7 @@ class ProcessLane:
         shared = None if order.token in self._known else self._shelf.take(order)
         return Packed(order.token, shared, pack(replace(order, shared={})))
 
-    def submit(self, packed: Packed) -> Future[tuple[Reply, ...]]:
+    def submit(self, packed: Packed, tell: ItemTell) -> Future[tuple[Reply, ...]]:
         """Start a packed order."""
         result: Future[tuple[Reply, ...]] = Future()
         result.set_running_or_notify_cancel()
@@ -124,7 +129,8 @@ class ProcessLane:
             result.set_exception(CrashedError("the worker process died"))
             return result
         try:
-            inner = self._executor.submit(work, self._perform, packed.shared, packed.items, dict(os.environ))
+            number = 0 if self._voice is None else self._voice.hear(tell)
+            inner = self._executor.submit(work, self._perform, packed.shared, packed.items, dict(os.environ), number)
         except (BrokenProcessPool, RuntimeError) as error:
             self.stop()
             packed.items.drop()
@@ -141,9 +147,12 @@ class ProcessLane:
     def stop(self) -> None:
         """Kill the process; a future that is still open fails."""
         executor, self._executor, self._hello = self._executor, None, None
+        voice, self._voice = self._voice, None
         self._known.clear()
         if executor is not None:
             executor.shutdown(wait=False, kill_workers=True)
+        if voice is not None:
+            voice.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +164,9 @@ class Packed:
     items: Parcel
 
 
-def begin() -> None:
+def begin(writer: Any) -> None:
     """In the worker, first: an interrupt of the kernel's process group is the kernel's business."""
+    Mouth.writer = writer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -168,7 +178,7 @@ def greet(perform: Perform) -> int:
     return os.getpid()
 
 
-def work(perform: Perform, shared: Parcel | None, items: Parcel, environment: Mapping[str, str]) -> Parcel:
+def work(perform: Perform, shared: Parcel | None, items: Parcel, environment: Mapping[str, str], number: int) -> Parcel:
     """In the worker: execute an order and pack what it came to."""
     if dict(os.environ) != environment:
         os.environ.clear()
@@ -178,7 +188,7 @@ def work(perform: Perform, shared: Parcel | None, items: Parcel, environment: Ma
         _shared[order.token] = unpack(shared)
         while len(_shared) > _KEPT:
             _shared.popitem(last=False)
-    replies = tuple(map(readable, perform(replace(order, shared=_shared[order.token]))))
+    replies = tuple(map(readable, perform(replace(order, shared=_shared[order.token]), speak(number))))
     try:
         return pack(replies)
     except UnsendableError:
@@ -194,7 +204,11 @@ def sendable(reply: Reply) -> Reply:
             pack(value).drop()
             values[name] = value
         except UnsendableError as error:
-            unsent[name] = str(error.args[0])
+            kind = type(value)
+            bare = kind.__module__ in {"builtins", "__main__"}
+            unsent[name] = (
+                f"{kind.__qualname__ if bare else f'{kind.__module__}.{kind.__qualname__}'} ({error.args[0]})"
+            )
     return replace(reply, values=values, unsent=unsent)
 
 
@@ -224,18 +238,31 @@ def stand_in(error: BaseException) -> BaseException:
 
 def _hand_over(done: Future[Parcel], result: Future[tuple[Reply, ...]], sent: Parcel) -> None:
     """Pass on what the worker sent, or why it sent nothing."""
-    parcels = [sent]
+    packed: Parcel | None = None
     try:
         packed = done.result()
-        parcels.append(packed)
-        result.set_result(unpack_reply(packed))
+        result.set_result(read(packed))
     except (BrokenProcessPool, RuntimeError, KeyError, CancelledError, OSError) as error:
         _fail(result, error)
     except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
         result.set_exception(error)
     finally:
-        for parcel in parcels:
-            parcel.drop()
+        sent.drop()
+        if packed is not None:
+            packed.drop()
+
+
+def read(packed: Parcel) -> tuple[Reply, ...]:
+    """What came back.
+
+    Raises:
+        UnsendableError: it cannot be read here: what needs a module that is not there, or refuses to be made again.
+    """
+    try:
+        replies: tuple[Reply, ...] = unpack_reply(packed)
+    except Exception as error:
+        raise UnsendableError(f"{type(error).__name__}: {error}") from error
+    return replies
 
 
 def _fail(result: Future[tuple[Reply, ...]], error: BaseException) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 from nbsteps.core.errors import CrashedError
 from nbsteps.executors.processes import Perform
-from nbsteps.ports import Order, Reply
+from nbsteps.ports import ItemTell, Order, Reply
 
 
 class ThreadLane:
@@ -44,19 +44,21 @@ class ThreadLane:
         """The order itself: a thread sees what the kernel sees."""
         return order
 
-    def submit(self, packed: Order) -> Future[tuple[Reply, ...]]:
+    def submit(self, packed: Order, tell: ItemTell) -> Future[tuple[Reply, ...]]:
         """Execute an order in a thread of its own, which does not keep the process from ending."""
         result: Future[tuple[Reply, ...]] = Future()
         result.set_running_or_notify_cancel()
         run = contextvars.copy_context().run
         self._result = result
-        self._thread = threading.Thread(target=run, args=(self._work, packed, result), name="nbsteps-step", daemon=True)
+        self._thread = threading.Thread(
+            target=run, args=(self._work, packed, tell, result), name="nbsteps-step", daemon=True
+        )
         self._thread.start()
         return result
 
-    def _work(self, order: Order, result: Future[tuple[Reply, ...]]) -> None:
+    def _work(self, order: Order, tell: ItemTell, result: Future[tuple[Reply, ...]]) -> None:
         try:
-            replies = self._perform(order)
+            replies = self._perform(order, tell)
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
             if not result.done():
                 result.set_exception(error)

@@ -6,7 +6,10 @@ import getpass
 import os
 import platform
 import time
+from collections.abc import Collection
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
+from typing import Any
 
 from nbsteps.engine.services import Host
 
@@ -25,6 +28,10 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+    def wait(self, futures: Collection[Future[Any]], seconds: float) -> None:
+        """Wait until one of the futures is done, no longer than so many seconds."""
+        wait(futures, seconds, FIRST_COMPLETED)
 
 
 def this_host() -> Host:

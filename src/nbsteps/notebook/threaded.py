@@ -8,16 +8,18 @@ import builtins
 import inspect
 import time
 from collections.abc import Mapping
+from functools import partial
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nbsteps.engine.meanwhile import telling
 from nbsteps.identity.environment import observe_env
 from nbsteps.identity.observed import observe_reads
 from nbsteps.notebook.capture import Recorder, aside
 from nbsteps.notebook.machine import this_host
 from nbsteps.notebook.tracebacks import cache_source, plain_traceback, set_traceback, user_traceback
 from nbsteps.notebook.unharmed import changed_name, digests_of
-from nbsteps.ports import Order, Outcome, Reply
+from nbsteps.ports import ItemTell, Order, Outcome, Reply
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -41,7 +43,7 @@ class ThreadBodies:
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell: Any = shell
 
-    def perform(self, order: Order) -> tuple[Reply, ...]:
+    def perform(self, order: Order, tell: ItemTell) -> tuple[Reply, ...]:
         """Execute an order's body once for each of its items."""
         step = order.step
         label = f"step {step.name} ({step.cell.label})"
@@ -50,7 +52,11 @@ class ThreadBodies:
         except SyntaxError as error:
             outcome = Outcome(error=error, traceback=plain_traceback(error))
             return tuple(Reply(outcome) for _ in order.items)
-        return tuple(self._one(order, item, ready) for item in order.items)
+        replies = list[Reply]()
+        for at, item in enumerate(order.items):
+            with telling(partial(tell, at), time.monotonic):
+                replies.append(self._one(order, item, ready))
+        return tuple(replies)
 
     def _compiled(self, body: str, label: str, raw: str, offset: int) -> Ready:
         source = "\n" * offset + self._shell.transform_cell(body)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
+from nbsteps.engine.meanwhile import telling
 from nbsteps.identity.environment import observe_env
 from nbsteps.identity.observed import observe_reads
 from nbsteps.notebook.evaluator import ShellEvaluator
 from nbsteps.notebook.machine import this_host
 from nbsteps.notebook.unharmed import changed_name, digests_of
-from nbsteps.ports import Order, Repeat, Reply
+from nbsteps.ports import ItemTell, Order, Repeat, Reply
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -27,11 +30,24 @@ def prepare() -> None:
     _evaluator()
 
 
-def perform(order: Order) -> tuple[Reply, ...]:
+def perform(order: Order, tell: ItemTell) -> tuple[Reply, ...]:
     """Execute an order's body once for each of its items."""
     evaluator = _evaluator()
+    replies = list[Reply]()
     with _placed(order), evaluator.repeat_body(order.step, live=False) as run:
-        return tuple(_one(order, item, evaluator, run) for item in order.items)
+        for at, item in enumerate(order.items):
+            with telling(partial(tell, at), time.monotonic):
+                replies.append(_one(order, item, evaluator, run))
+    return _checked(order, replies) if order.fixed else tuple(replies)
+
+
+def _checked(order: Order, replies: Sequence[Reply]) -> tuple[Reply, ...]:
+    """Say so if a body changed what all have in common: whose it was is not known, so none of them counts."""
+    start = time.monotonic()
+    changed = changed_name(order.shared, order.fixed)
+    *others, last = replies
+    found = (*others, replace(last, checked=time.monotonic() - start))
+    return tuple(replace(reply, changed=changed) for reply in found) if changed else found
 
 
 @lru_cache(maxsize=1)
