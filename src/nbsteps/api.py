@@ -169,8 +169,8 @@ def _decide(  # noqa: PLR0913 - the arguments of approve
 
     decision = Decision(word, step, values, comment)
     if path is not None:
-        decide_from_outside(Path(path), decision)
-        return run(path) if resume else None
+        taken = decide_from_outside(Path(path), decision)
+        return run(path, taken.values()) if resume else None
     _said, go_on = decide_here(_this_kernel(f"nbsteps.{word}({step!r}, path='notebook.ipynb')").session, decision)
     return go_on()[0] if resume else None
 

@@ -250,11 +250,13 @@ def _decide(args: argparse.Namespace) -> int:
     from nbsteps.notebook.deciding import Decision, decide_from_outside, form_values  # noqa: PLC0415 - keeps --help fast
 
     values = form_values(getattr(args, "values", ()))
-    _print(decide_from_outside(args.notebook, Decision(args.command, args.step, values, args.comment)))
+    taken = decide_from_outside(args.notebook, Decision(args.command, args.step, values, args.comment))
+    _print(taken.line)
     if not args.run:
-        _print(f"go on with: nbsteps run {_shown_path(args.notebook)}")
+        _print(f"go on with: nbsteps run {_shown_path(args.notebook)}{taken.words()}")
         return 0
-    return main(["run", str(args.notebook)])
+    given = [word for name, value in taken.values().items() for word in ("-p", name, repr(value))]
+    return main(["run", str(args.notebook), *given])
 
 
 def _show(args: argparse.Namespace, report: dict[str, Any]) -> None:

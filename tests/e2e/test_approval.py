@@ -85,6 +85,63 @@ def test_the_magic_decides_and_goes_on_at_once(nb):
     assert "waits for no approval" in kernel.run("%pipeline approve pay").error
 
 
+def test_going_on_forces_what_was_to_be_forced_and_did_not_run_yet(nb):
+    nb.write(*CELLS)
+    nb.run()
+    approve(nb, "amount=1")
+    nb.run()
+    nb.edit("total = 9.0", "total = 8.0")  # asks again, with all results of before still stored
+    kernel = nb.live()
+    kernel.run(nb.marks)
+    kernel.run("%pipeline run")
+    approve(nb, "amount=1")
+    kernel.run("%pipeline run")
+    nb.edit("total = 8.0", "total = 9.0")
+    nb.edit("Pay {total:.2f}?", "Shall we pay {total:.2f}?")
+    nb.executed()
+    kernel.run("%pipeline run --force")
+    assert nb.executed() == ["load", "other"]
+    assert "approved pay" in kernel.run("%pipeline approve pay amount=1").text
+    assert nb.executed() == ["pay", "ship"]  # both have results under these very keys
+
+
+def test_a_run_that_waited_ends_as_the_one_that_went_on_with_it(nb):
+    nb.write(*CELLS)
+    assert [nb.run()["state"], nb.run()["state"]] == ["waiting", "waiting"]
+    assert [row["state"] for row in nb.history("runs")] == ["waiting", "waiting"]
+    approve(nb, "amount=1")
+    nb.edit("shipped = paid", "shipped = paid / 0")
+    report = nb.run()
+    assert report["state"] == "failed"
+    assert [row["state"] for row in nb.history("runs")] == ["failed"] * 3
+    reasons = {row["reason"] for row in nb.history("steps") if row["state"] == "waiting"}
+    assert reasons == {f"went on in run {report['run_id']}"}
+
+
+def test_going_on_at_once_takes_the_parameters_of_the_run_that_asked(nb):
+    nb.write(step("load --out total", "total = month * 1.0"), PAY, parameters="month = 9\ncity = 'Bonn'")
+    nb.run("-p", "month", "7", "-p", "city", "New York")
+    done = approve(nb, "amount=1")
+    assert done.out.splitlines()[1] == f"go on with: nbsteps run {nb.path.name} -p month 7 -p city 'New York'"
+    nb.edit("paid = total * amount", "paid = total * amount + 0")
+    nb.run("-p", "month", "7")
+    nb.executed()
+    done = approve(nb, "amount=1", "--run")
+    assert (done.code, nb.executed()) == (0, ["pay"])
+    assert [row["message"] for row in nb.history("approvals")] == ["Pay 7.00?"] * 2
+
+
+def test_going_on_with_a_parameter_that_is_not_kept_says_what_to_do(nb):
+    nb.write(step("load --out total", "total = len(token) * 1.0"), PAY, parameters="token = 'x'")
+    nb.run("-p", "token", "secret")
+    done = approve(nb, "--run")
+    assert done.code == 2
+    assert "it was decided; the run that asked was given token, which the history does not keep in full" in done.err
+    assert f"nbsteps run {nb.path.name} -p token ..." in done.err
+    assert waiting(nb) == []
+    assert nb.run("-p", "token", "secret")["state"] == "succeeded"
+
+
 def test_a_lone_cell_waits_and_is_executed_by_its_approval(nb):
     nb.write(*CELLS)
     kernel = nb.live()

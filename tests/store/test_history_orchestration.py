@@ -80,3 +80,76 @@ def test_a_result_kept_by_decision_says_who_kept_it(store: DuckStore) -> None:
     store.emit(StepRestored(50.0, "r1", "a", kept.key, 1.0))
     assert store.history.steps()["reason"].tolist() == ["accepted by ana"]
     assert store.recall(NOTEBOOK, ["a"], []).last["a"].result == kept
+
+
+def later(store: DuckStore, run_id: str, after: Script) -> Script:
+    """Another run, which begins when the one before it has ended."""
+    script = Script(store, run_id)
+    script.now = after.now + 10
+    return script
+
+
+def states_of(store: DuckStore) -> dict[str, str]:
+    return {row["run_id"]: row["state"] for row in store.history.records("runs")}
+
+
+@pytest.mark.parametrize(
+    ("acts", "ended", "expect"),
+    [
+        pytest.param([("succeed", "a")], RunState.SUCCEEDED, "succeeded", id="what it waited for was done"),
+        pytest.param([("restore", "a")], RunState.SUCCEEDED, "succeeded", id="it was restored"),
+        pytest.param([("fail", "a")], RunState.FAILED, "failed", id="it failed"),
+        pytest.param([("succeed", "a"), ("fail", "b")], RunState.FAILED, "failed", id="something after it failed"),
+        pytest.param([("begin", "a")], None, "running", id="it is being done"),
+        pytest.param([("ask", "a", "q2")], RunState.WAITING, "waiting", id="another question was asked"),
+        pytest.param([("succeed", "b")], RunState.SUCCEEDED, "waiting", id="something else was done"),
+        pytest.param([], RunState.CANCELLED, "waiting", id="nothing was done"),
+    ],
+)
+def test_a_run_that_waited_ends_as_the_run_that_went_on_with_it(
+    store: DuckStore, acts: list[tuple[str, ...]], ended: RunState | None, expect: str
+) -> None:
+    first = Script(store)
+    first.ask("a", "q1")
+    first.end(RunState.WAITING)
+    second = later(store, "r2", first)
+    for act, *words in acts:
+        getattr(second, act)(*words)
+    if ended is not None:
+        second.end(ended)
+    assert states_of(store)["r1"] == expect
+    (row,) = (row for row in store.history.records("steps") if row["run_id"] == "r1")
+    went_on = expect != "waiting"
+    assert (row["state"], row["reason"]) == ("waiting", "went on in run r2" if went_on else "a: go on?")
+
+
+def test_runs_that_waited_one_after_the_other_end_as_the_last(store: DuckStore) -> None:
+    first = Script(store)
+    first.ask("a", "q1")
+    first.end(RunState.WAITING)
+    second = later(store, "r2", first)
+    second.succeed("a")
+    second.ask("b", "q2")
+    second.end(RunState.WAITING)
+    assert states_of(store) == {"r1": "waiting", "r2": "waiting"}
+    third = later(store, "r3", second)
+    third.restore("a")
+    third.succeed("b")
+    assert states_of(store) == dict.fromkeys(("r1", "r2", "r3"), "running")
+    third.end()
+    assert states_of(store) == dict.fromkeys(("r1", "r2", "r3"), "succeeded")
+
+
+def test_a_run_that_waits_twice_waits_until_both_were_done(store: DuckStore) -> None:
+    first = Script(store)
+    first.ask("a", "q1")
+    first.ask("b", "q2")
+    first.end(RunState.WAITING)
+    second = later(store, "r2", first)
+    second.succeed("a")
+    second.end()
+    assert states_of(store)["r1"] == "waiting"
+    third = later(store, "r3", second)
+    third.succeed("b")
+    third.end(RunState.FAILED)
+    assert states_of(store)["r1"] == "failed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nbsteps.core import findings
 from nbsteps.core.decide import Decision
@@ -189,7 +189,8 @@ class Session:
         finally:
             self._note(runner.book)
         if result.state is RunState.WAITING:
-            self._paused = wanted, manner
+            ran = {name for name, done in result.steps.items() if done.state is StepState.SUCCEEDED}
+            self._paused = wanted, replace(manner, forced=manner.forced - ran)
         return result, runner.book.errors
 
     def resume(self, trigger: str = "magic") -> tuple[RunResult, Mapping[str, BaseException]] | None:
@@ -197,7 +198,8 @@ class Session:
         if self._paused is None:
             return None
         wanted, manner = self._paused
-        return self.run(wanted, trigger=trigger, fail_fast=manner.fail_fast, means=manner.means)
+        forced, means = manner.forced, manner.means
+        return self.run(wanted, forced=forced, trigger=trigger, fail_fast=manner.fail_fast, means=means)
 
     def cancel(self) -> bool:
         """Ask the current run to end; callable from any thread. False if there is none."""

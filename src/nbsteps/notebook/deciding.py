@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,7 @@ from nbsteps.core.model import RunResult
 from nbsteps.core.states import StepState
 from nbsteps.display.asking import decision_line
 from nbsteps.engine.deciding import Desk
+from nbsteps.notebook.commands import literal
 from nbsteps.notebook.machine import SystemClock, notebook_name, this_host
 
 if TYPE_CHECKING:
@@ -82,8 +85,59 @@ def decide_here(session: Session, decision: Decision) -> tuple[str, Callable[[],
     return decision_line(done), go_on
 
 
-def decide_from_outside(path: Path, decision: Decision) -> str:
-    """Decide without a kernel: the store is enough. Returns what to say.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A decision that was recorded.
+
+    Attributes:
+        line: what to say.
+        notebook: its file's name.
+        step: whom it was about.
+        parameters: those of the run that asked, as the history shows them: whoever goes on needs the same.
+    """
+
+    line: str
+    notebook: str
+    step: str
+    parameters: Mapping[str, str]
+
+    def words(self) -> str:
+        """The parameters as the command line takes them, each after a blank; one that is no whole value as ``...``."""
+        return "".join(f" -p {name} {_word(text)}" for name, text in self.parameters.items())
+
+    def values(self) -> dict[str, object]:
+        """The parameters themselves.
+
+        Raises:
+            UsageError: the history does not have one whole: it is long, a secret, or no plain value.
+        """
+        for name, text in self.parameters.items():
+            if not _read(text):
+                msg = f"it was decided; the run that asked was given {name}, which the history does not keep in full"
+                raise UsageError(msg, step=self.step, hint=f"go on with: nbsteps run {self.notebook}{self.words()}")
+        return {name: ast.literal_eval(text) for name, text in self.parameters.items()}
+
+
+def _word(text: str) -> str:
+    """A value as it is typed: a text without its quotes, where it is taken for a text all the same."""
+    if not _read(text):
+        return "..."
+    value = ast.literal_eval(text)
+    bare = isinstance(value, str) and literal(value) == value and not value.startswith("-")
+    return shlex.quote(value if bare else text)
+
+
+def _read(text: str) -> bool:
+    """Whether a text of the history is a whole value."""
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+def decide_from_outside(path: Path, decision: Decision) -> Taken:
+    """Decide without a kernel: the store is enough.
 
     Raises:
         DocumentError: there is no such notebook.
@@ -104,6 +158,9 @@ def decide_from_outside(path: Path, decision: Decision) -> str:
     try:
         name = notebook_name(file, project_root(folder) or folder)
         desk = Desk(store, SystemClock(), name, this_host().user, store.emit)
-        return decision_line(decision.take(desk))
+        done = decision.take(desk)
+        rows = store.history.records("runs", notebook=name)
+        asked = next((row["parameters"] for row in rows if row["run_id"] == done.request.run_id), None)
+        return Taken(decision_line(done), path.name, decision.step, asked or {})
     finally:
         store.close()

@@ -117,10 +117,18 @@ WITH ends AS (
         nullif(s.reasons, '[]') AS s_reasons, nullif(e.key, '') AS e_key, nullif(s.key, '') AS s_key,
         e.time_saved, e.output_bytes, e.items_total, e.items_executed, e.items_failed, e.result AS e_result
     FROM starts s FULL JOIN ends e USING (run_id, step)
+), taken AS (
+    SELECT held.run_id, held.step, arg_min(l.run_id, l."at") AS went_on, min(l."at") AS went_at
+    FROM (FROM joined WHERE e_state = 'waiting' AND NOT goes_on) held
+        JOIN (SELECT run_id, step, notebook, coalesce(s_at, e_at) AS "at" FROM joined
+            WHERE goes_on OR e_state IN ('succeeded', 'cached', 'skipped', 'failed', 'crashed')) l
+        ON l.step = held.step AND l.notebook = held.notebook AND l."at" > held.e_at
+    GROUP BY held.run_id, held.step
 )
 SELECT greatest(coalesce(s_seq, 0), coalesce(e_seq, 0)) AS seq, joined.run_id, notebook, joined.step,
     CASE WHEN goes_on AND again > last THEN 'retrying' WHEN goes_on THEN 'running' ELSE e_state END AS state,
-    CASE WHEN goes_on THEN s_reason WHEN accepted_by IS NOT NULL THEN 'accepted by ' || accepted_by
+    CASE WHEN goes_on THEN s_reason WHEN went_on IS NOT NULL THEN 'went on in run ' || went_on
+        WHEN accepted_by IS NOT NULL THEN 'accepted by ' || accepted_by
         ELSE coalesce(e_reason, s_reason) END AS reason,
     CASE WHEN goes_on THEN coalesce(s_reasons, '[]') ELSE coalesce(e_reasons, s_reasons, '[]') END AS reasons,
     CASE WHEN goes_on THEN s_key ELSE coalesce(e_key, s_key) END AS key,
@@ -131,29 +139,42 @@ SELECT greatest(coalesce(s_seq, 0), coalesce(e_seq, 0)) AS seq, joined.run_id, n
     CASE WHEN NOT goes_on THEN items_failed END AS items_failed,
     CASE WHEN goes_on THEN 0 ELSE coalesce(time_saved, 0) END AS time_saved,
     CASE WHEN goes_on THEN 0 ELSE coalesce(output_bytes, 0) END AS output_bytes, owner,
-    coalesce(tags, []) AS tags
+    coalesce(tags, []) AS tags, went_on, went_at
 FROM joined LEFT JOIN tries ON tries.run_id = joined.run_id AND tries.step = joined.step
     LEFT JOIN retries ON retries.run_id = joined.run_id AND retries.step = joined.step
     LEFT JOIN kept ON kept.id = e_result
     LEFT JOIN labelled ON labelled.run_id = joined.run_id AND labelled.step = joined.step
+    LEFT JOIN taken ON taken.run_id = joined.run_id AND taken.step = joined.step
 """
 
 _RUNS: Final = """
-WITH starts AS (
+WITH RECURSIVE starts AS (
     SELECT *, max(seq) OVER (PARTITION BY run_id) AS last FROM log.run_starts
     QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY seq) = 1
 ), ends AS (
     SELECT * FROM log.run_ends QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY seq DESC) = 1
 ), totals AS (
     SELECT run_id, count(*) FILTER (attempts > 0 AND state <> 'cached') AS executed,
-        count(*) FILTER (state = 'cached') AS restored, count(*) FILTER (state = 'failed') AS failed
+        count(*) FILTER (state = 'cached') AS restored, count(*) FILTER (state = 'failed') AS failed,
+        CASE WHEN count(*) FILTER (state = 'waiting') = count(went_on) THEN arg_max(went_on, went_at) END AS went_on
     FROM log.show_steps GROUP BY run_id
+), stands AS (
+    SELECT s.run_id, CASE WHEN e.seq > s.last THEN e.state ELSE 'running' END AS state,
+        CASE WHEN e.seq > s.last AND e.state = 'waiting' THEN t.went_on END AS went_on
+    FROM starts s LEFT JOIN ends e USING (run_id) LEFT JOIN totals t USING (run_id)
+), followed AS (
+    SELECT run_id, went_on FROM stands WHERE went_on IS NOT NULL
+    UNION SELECT f.run_id, n.went_on FROM followed f JOIN stands n ON n.run_id = f.went_on WHERE n.went_on IS NOT NULL
+), outcomes AS (
+    SELECT f.run_id, any_value(n.state) AS state FROM followed f JOIN stands n ON n.run_id = f.went_on
+    WHERE n.went_on IS NULL GROUP BY f.run_id
 )
-SELECT s.seq, s.run_id, s.notebook, s.trigger, CASE WHEN e.seq > s.last THEN e.state ELSE 'running' END AS state,
+SELECT s.seq, s.run_id, s.notebook, s.trigger, coalesce(o.state, n.state) AS state,
     s."at" AS started_at, CASE WHEN e.seq > s.last THEN e."at" END AS ended_at, ended_at - started_at AS duration,
     s.parameters, s.steps_total, coalesce(t.executed, 0) AS steps_executed, coalesce(t.restored, 0) AS steps_restored,
     coalesce(t.failed, 0) AS steps_failed, s.host, s.pid, s."user"
-FROM starts s LEFT JOIN ends e USING (run_id) LEFT JOIN totals t USING (run_id)
+FROM starts s JOIN stands n USING (run_id) LEFT JOIN ends e USING (run_id) LEFT JOIN totals t USING (run_id)
+    LEFT JOIN outcomes o USING (run_id)
 """
 
 _ATTEMPTS: Final = """
