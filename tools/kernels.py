@@ -41,6 +41,11 @@ class LiveNotebook:
         self._save()
         self._run(name)
 
+    def write(self, name: str, source: str) -> None:
+        """Edit a cell and save the notebook, without running it."""
+        self._cells[name].source = source
+        self._save()
+
     def remove(self, name: str) -> None:
         """Delete a cell and save."""
         del self._cells[name]

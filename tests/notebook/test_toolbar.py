@@ -123,6 +123,89 @@ def test_what_cannot_begin_is_said(page):
     assert "nonsense" in next(message["text"] for message in page.heard if message.get("kind") == "notice")
 
 
+def ran(page, **how):
+    before = (page.live["run"] or {}).get("run_id")
+    page.send(do="run", **how)
+    page.until(lambda: page.live["run"] and page.live["run"]["run_id"] != before and page.live["run"]["ended"])
+
+
+@pytest.mark.slow
+def test_an_edited_helper_makes_stale_what_rests_on_it_once_it_is_saved(page):
+    page.notebook.type("help", "def double(x):\n    return 2 * x")
+    steps(page, raw="n = 1", twice="m = double(n)")
+    page.show()
+    ran(page)
+    page.notebook.write("help", "def double(x):\n    return 3 * x")
+    page.until(lambda: page.states()["twice"] == "stale")
+    assert page.states()["raw"] == "cached"
+    assert page.live["nodes"]["twice"]["reasons"] == "helper double changed"
+    page.notebook.write("help", "def double(x):\n    return 2 * x  # as before")
+    page.until(lambda: page.states()["twice"] in {"succeeded", "cached"})
+    page.notebook.write("twice", "%%step twice\nm = double(n) + 1\n")
+    page.until(lambda: page.states()["twice"] == "stale")
+
+
+@pytest.mark.slow
+def test_a_page_accepts_what_it_looked_at_and_nothing_else(page):
+    steps(page, raw="n = 1", more="m = n + 1")
+    page.show()
+    ran(page)
+    page.notebook.write("more", "%%step more\nm = 1 + n")
+    page.until(lambda: page.states()["more"] == "stale")
+    offer = page.ask("detail", step="more")["data"]["accept"]
+    page.notebook.write("more", "%%step more\nm = n + 2")
+    page.send(do="accept", step="more", seen=offer["seen"])
+    page.until(lambda: any(message.get("kind") == "notice" for message in page.heard))
+    assert "has changed again" in next(message["text"] for message in page.heard if message.get("kind") == "notice")
+    assert page.states()["more"] == "stale"
+    offer = page.ask("detail", step="more")["data"]["accept"]
+    page.send(do="accept", step="more", seen=offer["seen"])
+    page.until(lambda: page.states()["more"] == "cached")
+    shown = page.ask("detail", step="more")["data"]
+    assert (shown["accept"], bool(shown["kept"])) == (None, True)
+
+
+@pytest.mark.slow
+def test_a_page_chooses_how_the_next_run_is_executed(page):
+    steps(page, raw="import threading\nwhere = threading.current_thread().name")
+    page.show()
+    assert page.live["how"]["workers"] == 1
+    page.send(do="how", workers=2, executor="threads")
+    page.until(lambda: any(message.get("kind") == "how" for message in page.heard))
+    ran(page, force=True)
+    told = page.ask("detail", step="raw")["data"]
+    assert told["attempts"][-1]["state"] == "succeeded"
+    page.notebook.type("look", "print(where)")
+    assert "MainThread" not in page.notebook.shown["look"]
+    assert (page.live["how"]["workers"], page.live["how"]["executor"]) == (2, "threads")
+
+
+@pytest.mark.slow
+def test_a_page_is_given_the_report_of_a_run(page):
+    steps(page, raw="n = 1")
+    page.show()
+    ran(page)
+    run = page.ask("runs")["data"][0]["run_id"]
+    found = page.ask("report", run=run)["data"]
+    assert found["name"] == f"flow-{run[:8]}.html"
+    assert found["page"].startswith("<!doctype html>")
+    assert "raw" in found["page"]
+    assert "no run" in page.ask("report", run="gone")["error"]
+
+
+@pytest.mark.slow
+def test_the_picture_that_is_saved_shows_how_the_last_run_ended(page):
+    steps(page, raw="n = 1")
+    page.notebook.type("wrong", "%%step wrong\nif n:\n    raise ValueError('no column days')\nm = n")
+    page.show()
+    assert "Failed" in page.picture["image/svg+xml"]
+    page.notebook.write("wrong", "%%step wrong\nm = n")
+    ran(page)
+    page.until(lambda: "Succeeded" in page.picture["image/svg+xml"])
+    assert 'class="nbsteps-saved"' in page.picture["image/svg+xml"]
+    assert "succeeded" in page.picture["text/plain"]
+
+
 @pytest.mark.parametrize(
     ("kernel", "expect"),
     [

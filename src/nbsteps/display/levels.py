@@ -67,6 +67,16 @@ def _plain(layout: Layout, metrics: Metrics, index: Mapping[str, int]) -> dict[s
     }
 
 
+def looks_like(one: Graph, other: Graph) -> bool:
+    """Whether two graphs give the same :func:`graph_view`: known without laying them out."""
+    return _shown(one) == _shown(other) and links(one) == links(other) and one.problems == other.problems
+
+
+def _shown(graph: Graph) -> list[tuple[object, ...]]:
+    steps = graph.steps.values()
+    return [(s.name, s.cell.label, s.cell.id, s.outputs, condition(s), s.options.branch) for s in steps]
+
+
 def graph_view(graph: Graph, title: str) -> dict[str, Any]:
     """What a page needs to draw a notebook's steps in any state, as plain dictionaries and lists."""
     return {

@@ -46,6 +46,11 @@ class ContextKeeper:
         self.parameters: dict[str, object] = {}
         """Values that replace what a ``parameters`` cell assigns."""
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """The cells that this kernel has executed."""
+        return frozenset(self._executed)
+
     def note(self, source: str, graph: Graph | None = None) -> None:
         """The user or the engine executed a cell with this source; ``graph`` tells what it rests on."""
         context = None if graph is None else next((c for c in graph.contexts if c.cell.source == source), None)

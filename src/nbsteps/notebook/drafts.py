@@ -1,4 +1,4 @@
-"""The steps as they stand if the cells that a page shows were saved: edits count before they are executed."""
+"""The steps as they stand by the text of their cells: edits count before they are executed."""
 
 from __future__ import annotations
 
@@ -14,49 +14,74 @@ from nbsteps.core.states import GOOD, StepState
 from nbsteps.display.view import Row
 from nbsteps.engine.bindings import stored
 from nbsteps.engine.judge import Judge
-from nbsteps.engine.session import Session
+from nbsteps.engine.session import Session, Standing
+from nbsteps.notebook.edits import concerns, texts
 from nbsteps.ports import Last
 
 UNKNOWN = "not known until its context cells have been executed"
 
 
 def preview(session: Session, cells: Iterable[Cell]) -> tuple[Row, ...]:
-    """How each step ended the last time, and what would be decided for these cells. Executes nothing.
+    """How each step ended the last time, and what would be decided for these cells, as :func:`look` tells it."""
+    _graph, standings = look(session, cells)
+    return tuple((row.step.name, row.state, row.decision, row.result) for row in standings)
 
-    A step that rests on a context cell which was edited and not executed is stale for that; one whose context this
-    kernel has not executed at all is shown as it ended the last time. Main thread only.
+
+def has_edits(session: Session, graph: Graph) -> bool:
+    """Whether a context cell that a step rests on says something else than what the kernel executed."""
+    executed = texts(session.keeper.sources)
+    return any(_edited(session, step, graph, executed) for step in graph.steps.values())
+
+
+def look(session: Session, cells: Iterable[Cell]) -> tuple[Graph, tuple[Standing, ...]]:
+    """The graph of these cells, and every step of it as it stands. Executes nothing.
+
+    A step that rests on a context cell which was edited and not executed is stale for that, whether the edit was saved
+    or not; one whose context this kernel has not executed at all is shown as it ended the last time. Main thread only.
     """
     services = session.services
     services.epoch += 1
     graph = build(tuple(cells), services.evaluator.namespace)
     judge = Judge(services, session.bindings, graph)
     judge.recall(tuple(name for name in graph.steps if name not in graph.blocked))
-    known = frozenset(cell.source for cell in session.cells.merged())
+    executed = texts(session.keeper.sources)
 
     def assess(step: Step, inputs: Mapping[str, Artifact]) -> Facts | Decision:
-        edited = [context for context in graph.needs[step.name] if context.cell.source not in known]
+        edited = _edited(session, step, graph, executed)
         if edited:
-            return Decision(Action.RUN, tuple(_edited(context, step) for context in edited))
+            return Decision(Action.RUN, tuple(_named(context, step) for context in edited))
         if session.keeper.due(step, graph):
             return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, UNKNOWN),))
         bound = {name: stored(artifact) for name, artifact in inputs.items()}
         return judge.facts(step, judge.identify(step, bound), forced=False, run_id="")
 
     plan = forecast(graph, frozenset(graph.steps), assess, judge.latest)
-    return tuple(_row(name, plan.decisions[name], judge, graph) for name in graph.steps)
+    return graph, tuple(_standing(step, plan.decisions[name], judge, graph) for name, step in graph.steps.items())
 
 
-def _edited(context: Context, step: Step) -> Reason:
+def _edited(session: Session, step: Step, graph: Graph, executed: frozenset[str]) -> list[Context]:
+    """The context cells of which the kernel has what the step needs, of another text."""
+    namespace, needed = session.services.evaluator.namespace, graph.needs.get(step.name, ())
+    wanted = step.reads.union(*(context.names.reads for context in needed))
+    return [
+        context
+        for context in needed
+        if any(name in namespace for name in context.names.writes) and concerns(context.cell.source, executed, wanted)
+    ]
+
+
+def _named(context: Context, step: Step) -> Reason:
     """Named by what the step reads of the cell, where that can be told."""
     names = sorted(context.names.writes & step.reads)
     return Reason(ReasonKind.HELPER, names[0] if names else context.cell.label)
 
 
-def _row(name: str, decision: Decision, judge: Judge, graph: Graph) -> Row:
-    last = judge.last(name)
-    if decision.action is Action.SKIP and not _blocked(name, graph):
+def _standing(step: Step, decision: Decision, judge: Judge, graph: Graph) -> Standing:
+    last = judge.last(step.name)
+    if decision.action is Action.SKIP and not _blocked(step.name, graph):
         decision = _unclaimed(decision, last)
-    return (name, StepState.PENDING if last is None else last.state, decision, None if last is None else last.result)
+    state = StepState.PENDING if last is None else last.state
+    return Standing(step, state, decision, None if last is None else last.result)
 
 
 def _unclaimed(decision: Decision, last: Last | None) -> Decision:

@@ -124,6 +124,14 @@ class Lab:
             self.board.rest(preview(session, self._drafts or session.cells.merged()))
         except NbstepsError as error:
             self._tell({"kind": "problem", "text": str(error)})
+        self._prompt()
+
+    def _prompt(self) -> None:
+        """Have the widget follow what the page shows, too."""
+        toolbar = self._kernel.shown_toolbar
+        if toolbar is not None and not self._executing:
+            toolbar.drafts = lambda: self._drafts if self._comms else ()
+            toolbar.follow()
 
     def attach(self) -> Session:
         """Listen to the session that there is now. Main thread only."""

@@ -1,7 +1,8 @@
 """The toolbar of a kernel: connects the widget with the engine and its events.
 
-Three threads beside the main one, all daemons: messages from the page arrive on a subshell and are only sorted here;
-the pump sends what changed, at most fifteen times a second; the desk reads the history, which may take a moment. What
+Threads beside the main one, all daemons: messages from the page arrive on a subshell and are only sorted here; the
+pump sends what changed, at most fifteen times a second; the desk reads the history, which may take a moment; one sees
+when the notebook is saved. What
 changes the session is executed by the main thread, as a line that the user could have typed.
 """
 
@@ -19,14 +20,16 @@ from nbsteps.core.decide import Action
 from nbsteps.core.errors import NbstepsError
 from nbsteps.core.events import Event, RunStarted
 from nbsteps.core.graph import Graph
+from nbsteps.core.model import Cell
 from nbsteps.display.board import Board
 from nbsteps.display.chronicle import run_view
-from nbsteps.display.levels import graph_view
+from nbsteps.display.levels import graph_view, looks_like
 from nbsteps.display.view import NodeView
 from nbsteps.engine.deciding import Desk as Decisions
 from nbsteps.engine.session import Session, Standing
 from nbsteps.notebook import capture
 from nbsteps.notebook.desk import Desk, Subject
+from nbsteps.notebook.drafts import has_edits, look
 from nbsteps.notebook.frontdoor import FrontDoor
 from nbsteps.notebook.manner import Manner
 from nbsteps.notebook.means import steps_at_once
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 
 _PERIOD: Final = 1 / 15
 """Seconds between two batches."""
+_GLANCE: Final = 1.0
+"""Seconds between two looks whether the notebook was saved."""
 _SNAPSHOT: Final = 1.0
 """Seconds between two refreshes of what a page is given that opens during a run."""
 
@@ -69,14 +74,16 @@ class Toolbar:
         self._manner = Manner()
         self._times = UsualTimes()
         self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._outdated = False
+        self._outdated = self._executing = False
+        self.drafts: Callable[[], tuple[Cell, ...]] = tuple
         self.onlookers: list[Callable[[Mapping[str, Any]], None]] = []
         self.widget: PipelineWidget = PipelineWidget(self.heard, self.fallback)
         self._keepsake = Keepsake(f"nbsteps {self.widget.model_id}")
         self.pinned = pin(kernel.shell, self.widget.comm)
+        kernel.shell.events.register("pre_run_cell", self._before_cell)
         kernel.shell.events.register("post_run_cell", self._after_cell)
         capture.watchers.append(self._desk.watch)
-        for name, work in (("pump", self._pump), ("desk", self._serve)):
+        for name, work in (("pump", self._pump), ("desk", self._serve), ("glance", self._watch_file)):
             run = contextvars.copy_context().run
             threading.Thread(target=run, args=(work,), name=f"nbsteps {name}", daemon=True).start()
 
@@ -99,7 +106,37 @@ class Toolbar:
         if session is not self._session:
             self._session = session
             session.services.listeners.append(self)
-        self._standings, graph = session.status(), session.graph()
+        self._take_up(session, executing=True)
+
+    def follow(self) -> None:
+        """Look at what pages show and what is saved, and execute nothing; not during a run. Main thread only."""
+        if self._session is None or self._executing or self.board.running:
+            return
+        try:
+            session = self._kernel.session
+            self._take_up(session, executing=False)
+        except NbstepsError:
+            return  # who runs or shows the pipeline is told
+        finally:
+            self._keepsake.renew(*self._still())
+
+    def follow_soon(self) -> None:
+        """The same from any thread, as soon as the main thread is free."""
+        shell: Any = self._kernel.shell
+        shell.kernel.io_loop.add_callback(self.follow)
+
+    def _look(self, session: Session, *, executing: bool) -> tuple[Graph, tuple[Standing, ...]]:
+        """The steps by the text of their cells; exactly where that needs nothing executed that the user has not."""
+        lab, graph = self.drafts(), session.graph()
+        cells = session.cells.merged()
+        edited = bool(lab) and [cell.source for cell in lab] != [cell.source for cell in cells]
+        due = not executing and any(session.keeper.due(step, graph) for step in graph.steps.values())
+        if edited or due or has_edits(session, graph):
+            return look(session, lab if edited else cells)
+        return graph, session.status()
+
+    def _take_up(self, session: Session, *, executing: bool) -> None:
+        graph, self._standings = self._look(session, executing=executing)
         standings = {row.step.name: row for row in self._standings}
         services = session.services
         self._desk.subject = Subject(self._kernel.store, services.notebook, graph, standings, services.folder)
@@ -108,8 +145,9 @@ class Toolbar:
         self._expect(session, graph)
         self.board.rest(rows, _waiting(session))
         if graph is not self._graph:
-            self._graph = graph
-            self.widget.graph = graph_view(graph, session.services.notebook)
+            drawn, self._graph = self._graph, graph
+            if not self.widget.graph or not looks_like(graph, drawn):
+                self.widget.graph = graph_view(graph, session.services.notebook)
 
     def _expect(self, session: Session, graph: Graph) -> None:
         """Tell the board what the steps take that would run."""
@@ -135,18 +173,27 @@ class Toolbar:
         self.board.emit(event)
 
     def _after_cell(self, _result: Any) -> None:
-        """Show what a cell changed; not if that would execute cells that the user has not executed."""
-        session = self._session
-        if session is None or self.board.running:
-            return
+        """Show what a cell changed."""
+        self._executing = False
+        self.follow()
+
+    def _before_cell(self, _info: Any) -> None:
+        self._executing = True
+
+    def _watch_file(self) -> None:
+        """Notice when the notebook is saved."""
+        saved = self._saved_at()
+        while True:
+            time.sleep(_GLANCE)
+            before, saved = saved, self._saved_at()
+            if before != saved:
+                self.follow_soon()
+
+    def _saved_at(self) -> float:
         try:
-            graph = self._kernel.session.graph()
-            if not any(session.keeper.due(step, graph) for step in graph.steps.values()):
-                self.refresh()
-        except NbstepsError:
-            return  # who runs or shows the pipeline is told
-        finally:
-            self._keepsake.renew(*self._still())
+            return 0.0 if self._kernel.path is None else self._kernel.path.stat().st_mtime
+        except OSError:
+            return 0.0
 
     def fallback(self) -> dict[str, str]:
         """The steps as text and as a picture, for pages without scripts."""
