@@ -19,6 +19,8 @@ RAW = Part(PartKind.VALUE, "raw", "1", role="input")
 OLD_RAW = Part(PartKind.VALUE, "raw", "0", role="input")
 FILE = Part(PartKind.FILE, "a.csv", "1")
 ENV = Part(PartKind.ENV, "REGION", "1")
+NEW_FILE = Part(PartKind.FILE, "a.csv", "2")
+NEW_ENV = Part(PartKind.ENV, "REGION", "2")
 
 
 def stored(run_id: str = "run0", digest: str = "d", age: float = 10.0, observed: tuple[Part, ...] = ()) -> Result:
@@ -88,22 +90,22 @@ def check(expect: str, **given: Any) -> Decision:
         ),
         pytest.param(
             "file a.csv changed",
-            {"candidates": (stored(observed=(FILE,)),), "changed": {0: ("a.csv",)}},
+            {"candidates": (stored(observed=(FILE,)),), "changed": {0: (NEW_FILE,)}},
             id="an observed file",
         ),
         pytest.param(
             "environment variable REGION changed",
-            {"candidates": (stored(observed=(FILE, ENV)),), "changed": {0: ("REGION",)}},
+            {"candidates": (stored(observed=(FILE, ENV)),), "changed": {0: (NEW_ENV,)}},
             id="an observed variable",
         ),
         pytest.param(
             "restore",
-            {"candidates": (stored(observed=(FILE,)), stored(observed=(FILE,))), "changed": {0: ("a.csv",)}},
+            {"candidates": (stored(observed=(FILE,)), stored(observed=(FILE,))), "changed": {0: (NEW_FILE,)}},
             id="another result saw the file as it is",
         ),
         pytest.param(
             "file a.csv changed",
-            {"candidates": (stored(observed=(FILE,)),) * 2, "changed": {0: ("a.csv",), 1: ("a.csv",)}},
+            {"candidates": (stored(observed=(FILE,)),) * 2, "changed": {0: (NEW_FILE,), 1: (NEW_FILE,)}},
             id="each reason is said once",
         ),
         pytest.param(
@@ -123,7 +125,7 @@ def check(expect: str, **given: Any) -> Decision:
                 "ttl": 1.0,
                 "cache": CacheMode.RUN,
                 "candidates": (stored(digest="x", observed=(FILE,)),),
-                "changed": {0: ("a.csv",)},
+                "changed": {0: (NEW_FILE,)},
                 "missing": frozenset("x"),
             },
             id="everything at once",
@@ -144,7 +146,7 @@ SWITCHES: dict[str, tuple[dict[str, Any], ...]] = {
     "cache": ({}, {"cache": CacheMode.OFF}, {"cache": CacheMode.RUN}),
     "uncacheable": ({}, {"uncacheable": ("conn",)}),
     "ttl": ({}, {"ttl": 1.0}, {"ttl": 100.0}),
-    "changed": ({}, {"changed": {0: ("a.csv",)}}),
+    "changed": ({}, {"changed": {0: (NEW_FILE,)}}),
     "missing": ({}, {"missing": frozenset("d")}),
     "candidates": (
         {},

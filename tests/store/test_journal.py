@@ -36,6 +36,7 @@ from nbsteps.core.events import (
 )
 from nbsteps.core.model import Artifact, Attempt, Failure, ItemCounts, Part, PartKind, Result, Run
 from nbsteps.core.policies import Field, OnExpire, OnReject
+from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import ApprovalState, AttemptState, RunState, StepState
 from nbsteps.store import journal as journal_module
 from nbsteps.store import locks
@@ -45,8 +46,9 @@ from nbsteps.store.records import StoredResult, decode, decode_result, dumps, en
 ARTIFACT = Artifact("d" * 32, "builtins.int", "json", 2, "inline", "c" * 32, "", "42")
 PARTS = (Part(PartKind.CODE, "body", "1" * 32, "x = 'ä\ud800'"), Part(PartKind.FILE, "a\udcffb", "2" * 32, "", "input"))
 RESULT = Result(
-    "k", "s", "nb.ipynb", "clean", "r1", {"x": ARTIFACT, "y": ARTIFACT}, PARTS, PARTS, ARTIFACT, 1.5, 2.5, 1.0
-)
+    "k", "s", "nb.ipynb", "clean", "r1", {"x": ARTIFACT, "y": ARTIFACT}, PARTS, PARTS, ARTIFACT, 1.5, 2.5, 1.0,
+    reasons=(Reason(ReasonKind.PACKAGE, "pandas", "2.2", "2.3", inline=True), Reason(ReasonKind.NEVER_RAN)),
+)  # fmt: skip
 BARE = Result("k", "s", "nb.ipynb", "clean", "r1", {}, ())
 ATTEMPT = Attempt("r1", "clean", 2, 1.25, "main", "host", 7, "item", 0.5)
 FAILED = Attempt(

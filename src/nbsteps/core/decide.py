@@ -12,9 +12,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from nbsteps.core.key import difference, reason_kind
+from nbsteps.core.key import change, difference
 from nbsteps.core.model import CacheMode, Part, Result, StepOptions
 from nbsteps.core.reasons import Reason, ReasonKind
+from nbsteps.core.sides import moment
 from nbsteps.core.states import StepState
 
 
@@ -35,7 +36,7 @@ class Facts:
     Attributes:
         parts: the key's ingredients as they are now.
         candidates: results stored under the key, newest first.
-        changed: candidate's position -> names of the files and variables it observed that are no longer the same.
+        changed: candidate's position -> the files and variables it observed that are no longer the same, as they are.
         uncacheable: names, with what is wrong, that keep the result from having an identity.
         last_state: how the step ended last in this notebook; None if it never ran.
         last_parts: ingredients of the result it last produced or restored; None if there is none.
@@ -47,7 +48,7 @@ class Facts:
     options: StepOptions
     parts: tuple[Part, ...]
     candidates: tuple[Result, ...] = ()
-    changed: Mapping[int, tuple[str, ...]] | None = None
+    changed: Mapping[int, tuple[Part, ...]] | None = None
     uncacheable: tuple[str, ...] = ()
     forced: bool = False
     last_state: StepState | None = None
@@ -94,7 +95,8 @@ def decide(facts: Facts) -> Decision:
         objections = tuple(_objections(facts, position, result))
         if not objections:
             return Decision(Action.RESTORE, (), result)
-        refused += [reason for reason in objections if reason not in refused]
+        said = set(map(str, refused))
+        refused += [reason for reason in objections if str(reason) not in said]
     return _run(*(refused or _absent(facts)))
 
 
@@ -106,14 +108,16 @@ def _objections(facts: Facts, position: int, result: Result) -> Iterable[Reason]
     """Why a result under the right key still cannot be taken."""
     options = facts.options
     if options.ttl is not None and facts.now - result.ended_at > options.ttl:
-        yield Reason(ReasonKind.EXPIRED)
+        due = result.ended_at + options.ttl
+        yield Reason(ReasonKind.EXPIRED, "", f"computed {moment(result.ended_at)}", f"expired {moment(due)}")
     if options.cache is CacheMode.RUN and result.run_id != facts.run_id:
-        yield Reason(ReasonKind.OTHER_RUN)
-    kinds = {part.name: reason_kind(part) for part in result.observed}
-    for name in (facts.changed or {}).get(position, ()):
-        yield Reason(kinds.get(name, ReasonKind.FILE), name)
-    if not facts.missing.isdisjoint(artifact.digest for artifact in result.outputs.values()):
-        yield Reason(ReasonKind.RESULT_MISSING)
+        yield Reason(ReasonKind.OTHER_RUN, "", f"run {result.run_id}", f"run {facts.run_id}" if facts.run_id else "")
+    before = {part.name: part for part in result.observed}
+    for part in (facts.changed or {}).get(position, ()):
+        yield change(before[part.name], part)
+    lost = [name for name, artifact in result.outputs.items() if artifact.digest in facts.missing]
+    if lost:
+        yield Reason(ReasonKind.RESULT_MISSING, "", ", ".join(lost))
 
 
 def _absent(facts: Facts) -> tuple[Reason, ...]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from nbsteps.core.model import Part, PartKind
 from nbsteps.core.reasons import Reason, ReasonKind
+from nbsteps.core.sides import sides
 
 SCHEME: Final = "1"
 """Version of how keys are made; a change of it makes every stored result unreachable."""
@@ -73,13 +74,11 @@ def difference(before: Iterable[Part], after: Iterable[Part]) -> tuple[Reason, .
     """
     old = {(part.kind, part.name): part for part in before}
     new = {(part.kind, part.name): part for part in after}
-    changed = tuple(
-        _reason(new[at], old[at].detail, new[at].detail) for at in new if at in old and new[at].digest != old[at].digest
-    )
+    changed = tuple(change(old[at], new[at]) for at in new if at in old and new[at].digest != old[at].digest)
     if changed:
         return _ordered(changed)
-    came = tuple(_reason(part, "", part.detail) for at, part in new.items() if at not in old)
-    went = tuple(_reason(part, part.detail, "") for at, part in old.items() if at not in new)
+    came = tuple(change(None, part) for at, part in new.items() if at not in old)
+    went = tuple(change(part, None) for at, part in old.items() if at not in new)
     return _ordered(came + went)
 
 
@@ -88,10 +87,11 @@ def reason_kind(part: Part) -> ReasonKind:
     return _BY_ROLE.get(part.role) or _ALWAYS.get(part.kind, ReasonKind.CONSTANT)
 
 
-def _reason(part: Part, before: str, after: str) -> Reason:
-    kind = reason_kind(part)
-    inline = part.kind in _SHOWN_INLINE and before != after
-    return Reason(kind, part.name, before, after, inline=inline)
+def change(old: Part | None, new: Part | None) -> Reason:
+    """The reason for one part that changed, came (``old`` is None) or went (``new`` is None)."""
+    found = [part for part in (new, old) if part is not None]
+    inline = found[0].kind in _SHOWN_INLINE and (old.detail if old else "") != (new.detail if new else "")
+    return Reason(reason_kind(found[0]), found[0].name, *sides(old, new), inline=inline)
 
 
 def _ordered(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:

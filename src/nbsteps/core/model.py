@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from nbsteps.core.approvals import Request
 from nbsteps.core.policies import Field, Jitter, MapSource, OnExpire, OnReject, Pool, Tolerance, Trigger
+from nbsteps.core.reasons import Reason
 from nbsteps.core.states import AttemptState, RunState, StepState
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -236,6 +237,7 @@ class Result:
         accepted_by: who decided to keep this result although the code had changed; ``""`` where nobody had to.
         uncacheable: what keeps it from being reused, each text starting with a name where there is one.
         items: how many items a map ran over; None for other steps.
+        reasons: why its body ran, where something had changed: both sides, for ``why``.
     """
 
     key: str
@@ -254,6 +256,7 @@ class Result:
     accepted_by: str = ""
     uncacheable: tuple[str, ...] = ()
     items: int | None = None
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

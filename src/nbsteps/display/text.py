@@ -223,8 +223,8 @@ def _detail(reason: Reason) -> str:
 def _origin(result: Result) -> str:
     lines = [f"last computed {moment(result.ended_at)}, took {duration(result.duration)}"]
     if result.reasons:
-        lines.append(f"because {one_line(', '.join(map(str, result.reasons)))}")
-        lines += [indent(detail) for detail in map(_detail, result.reasons) if detail]
+        lines.append("because")
+        lines += [indent(_detail(reason) or one_line(str(reason))) for reason in result.reasons]
     if result.accepted_by:
         lines.append(f"kept by {plain(result.accepted_by)} although the code had changed")
     for name, artifact in result.outputs.items():

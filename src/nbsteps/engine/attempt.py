@@ -202,6 +202,7 @@ class Attempts:
             ended_at=now,
             duration=outcome.duration,
             uncacheable=(*identity.uncacheable, *uncacheable),
+            reasons=identity.reasons,
         )
         ended = replace(attempt, state=AttemptState.SUCCEEDED, ended_at=now, peak_rss=services.host.peak_rss())
         services.emit(StepSucceeded(now, ended, result, result.uncacheable))

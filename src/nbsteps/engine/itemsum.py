@@ -109,6 +109,7 @@ class Whole:
             duration=now - attempt.started_at + seconds_saved,
             uncacheable=(*self._identity.uncacheable, *uncacheable),
             items=tally.total,
+            reasons=self._identity.reasons,
         )
         ended = replace(attempt, state=AttemptState.SUCCEEDED, ended_at=now, peak_rss=services.host.peak_rss())
         services.emit(StepSucceeded(now, ended, result, result.uncacheable, tally.counts()))

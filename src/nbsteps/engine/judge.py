@@ -11,6 +11,7 @@ from nbsteps.core.key import key_lines, make_key
 from nbsteps.core.model import Artifact, CacheMode, Part, PartKind, Result, Step, StepOptions
 from nbsteps.core.names import analyse
 from nbsteps.core.policies import MapSource
+from nbsteps.core.reasons import Reason
 from nbsteps.core.states import GOOD, StepState
 from nbsteps.engine.bindings import Bindings, Bound, is_volatile
 from nbsteps.engine.services import Services
@@ -32,6 +33,7 @@ class Identity:
         parts: the ingredients.
         inputs: variable to its content, for each input whose content is known.
         uncacheable: what keeps the result from having an identity.
+        reasons: why the body runs, once that is decided.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Identity:
     parts: tuple[Part, ...]
     inputs: Mapping[str, Bound]
     uncacheable: tuple[str, ...]
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +197,16 @@ class Judge:
             if part.kind is PartKind.VALUE and before.get(part.name, part.digest) != part.digest
         )
 
-    def changed(self, candidates: tuple[Result, ...]) -> dict[int, tuple[str, ...]]:
-        """By a candidate's position: what it observed that is no longer the same."""
-        found = dict[int, tuple[str, ...]]()
+    def changed(self, candidates: tuple[Result, ...]) -> dict[int, tuple[Part, ...]]:
+        """By a candidate's position: what it observed that is no longer the same, as it is now."""
+        found = dict[int, tuple[Part, ...]]()
         for position, result in enumerate(candidates):
             if result.observed:
                 read = [part for part in result.observed if part.kind is PartKind.FILE]
                 asked = [part for part in result.observed if part.kind is PartKind.ENV]
-                names = (*files.changed(read, self._services.folder), *environment.changed_env(asked))
-                if names:
-                    found[position] = names
+                parts = (*files.changed(read, self._services.folder), *environment.changed_env(asked))
+                if parts:
+                    found[position] = parts
         return found
 
     def _static(self, step: Step) -> _Static:

@@ -108,8 +108,13 @@ class Turns:
         if decision.result is not None:
             self._restore(work, decision.result)
             return None
-        work.reasons = tuple(map(str, decision.reasons))
+        self._because(work, decision)
         return self.attempt(work)
+
+    def _because(self, work: Work, decision: Decision) -> None:
+        work.reasons = tuple(map(str, decision.reasons))
+        if any(reason.before or reason.after for reason in decision.reasons):
+            work.identity = replace(work.identity, reasons=decision.reasons)
 
     def _decide(self, work: Work, *, fresh: bool = False) -> Decision:
         forced = work.wish.forced
@@ -164,7 +169,8 @@ class Turns:
                 if decision.result is not None:
                     self._restore(work, decision.result)
                     return None
-                work.reasons = work.reasons or tuple(map(str, decision.reasons))
+                if not work.reasons:
+                    self._because(work, decision)
             executed = self._execute(work)
             if not isinstance(executed, Executed):
                 work.flying, work.hold = executed, held.pop_all()

@@ -20,7 +20,7 @@ from nbsteps.core.model import Part, PartKind
 from nbsteps.identity import told
 from nbsteps.identity.feed import digest_texts
 from nbsteps.identity.places import Origin, file_origin
-from nbsteps.identity.randomness import Draws, seeding_part
+from nbsteps.identity.randomness import Draws, random_part, seeding_part
 from nbsteps.identity.unnamed import TABLES, class_part, module_part, tables_part, tables_read
 
 if TYPE_CHECKING:
@@ -78,9 +78,10 @@ def zone_part() -> Part:
     return Part(PartKind.ENV, "TZ", digest_texts("zone", *zone), time.tzname[0], "setting")
 
 
-def changed_env(parts: Iterable[Part]) -> tuple[str, ...]:
-    """Names of observed variables whose value is no longer the one that the body read."""
-    return tuple(part.name for part in parts if part.kind is PartKind.ENV and _now(part.name).digest != part.digest)
+def changed_env(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Observed variables whose value is no longer the one that the body read, as they are now."""
+    asked = [(part, _now(part.name)) for part in parts if part.kind is PartKind.ENV]
+    return tuple(now for part, now in asked if now.digest != part.digest)
 
 
 def _now(name: str) -> Part:
@@ -143,7 +144,7 @@ class EnvObserver:
 
     def parts(self) -> tuple[Part, ...]:
         """Parts for what was read, by name, and for the seeds of the random generators that were drawn from."""
-        drawn = (Part(PartKind.ENV, name, seeded, role="random") for name, seeded in self.draws.drawn())
+        drawn = (random_part(name, seeded) for name, seeded in self.draws.drawn())
         return (*(self._found[name] for name in sorted(self._found)), *drawn)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from nbsteps.core.model import Part, PartKind
 from nbsteps.identity import readers
 from nbsteps.identity.feed import MISSING
-from nbsteps.identity.filehash import ABSENT, UNREADABLE, file_digest
+from nbsteps.identity.filehash import ABSENT, UNREADABLE, file_digest, file_state, to_detail
 from nbsteps.identity.observed import ReadObserver, note_read, observe_reads
-from nbsteps.identity.traces import is_same
+from nbsteps.identity.traces import is_same, now
 
 # Before any cell imports a library that reads files itself: names imported from it earlier would not announce anything.
 readers.install()
@@ -54,13 +54,15 @@ def _declared(name: str, path: str) -> Part:
     if not path:
         return Part(PartKind.FILE, name, ABSENT, MISSING)
     try:
-        return Part(PartKind.FILE, name, file_digest(path))
+        digest = file_digest(path)
     except FileNotFoundError:
         return Part(PartKind.FILE, name, ABSENT, MISSING)
     except OSError:
         return Part(PartKind.FILE, name, UNREADABLE, "unreadable")
+    state = file_state(path)
+    return Part(PartKind.FILE, name, digest, "" if state is None else to_detail(state, 0))
 
 
-def changed(parts: Iterable[Part], folder: Path) -> tuple[str, ...]:
-    """Names of observed files and folders whose content is no longer what the body read, or that came or went."""
-    return tuple(part.name for part in parts if part.kind is PartKind.FILE and not is_same(part, folder))
+def changed(parts: Iterable[Part], folder: Path) -> tuple[Part, ...]:
+    """Observed files and folders whose content is no longer what the body read, or that came or went, as they are."""
+    return tuple(now(part, folder) for part in parts if part.kind is PartKind.FILE and not is_same(part, folder))

@@ -87,7 +87,12 @@ def _same(one: Any, other: Any) -> bool:
 
 def seeding_part(name: str) -> Part | None:
     """The part for how a generator was seeded last, outside bodies; None if the name stands for no generator."""
-    return Part(PartKind.ENV, name, _seedings.get(name, UNSEEDED), role="random") if name in _HOMES else None
+    return random_part(name, _seedings.get(name, UNSEEDED)) if name in _HOMES else None
+
+
+def random_part(name: str, seeded: str) -> Part:
+    """The part for a generator, given the digest of how it was seeded."""
+    return Part(PartKind.ENV, name, seeded, "not seeded" if seeded == UNSEEDED else "seeded", "random")
 
 
 class Draws:

@@ -17,7 +17,7 @@ from typing import Final
 
 from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.counted import Counting
-from nbsteps.identity.feed import digest_texts, digest_unordered
+from nbsteps.identity.feed import MISSING, digest_texts, digest_unordered
 from nbsteps.identity.filehash import (
     ABSENT,
     OWN,
@@ -32,7 +32,11 @@ from nbsteps.identity.filehash import (
 WORKING_DIRECTORY: Final = "$PWD"
 """Name of the part for the working directory: no file's, for those are relative or absolute paths."""
 _UNSETTLED: Final = digest_texts("changed while it was read")
-_LOOKED: Final = json.dumps({"look": True})
+_LOOKED: Final = json.dumps({"look": True}).removesuffix("}")
+"""How the detail of a part begins that stands for what was only asked about."""
+_NO_FOLDER: Final = "\0"
+_FEW: Final = 20
+"""Entries of a folder that are named to people."""
 
 
 @contextmanager
@@ -120,7 +124,8 @@ class ReadObserver:
             name = _relative(path, folder, roots)
             yield replace(part, name=f"{name}/" if part.name != path else name)
         if located:
-            yield Part(PartKind.FILE, WORKING_DIRECTORY, _place(self._started_in, folder), role="place")
+            place = _place(self._started_in, folder)
+            yield Part(PartKind.FILE, WORKING_DIRECTORY, digest_texts("place", place), place, "place")
 
     def _path_parts(self, roots: list[Path], rule: Counting) -> Iterator[tuple[str, Part]]:
         """Paths and parts, named by their paths."""
@@ -137,7 +142,7 @@ class ReadObserver:
         """What was not read for sure. If it has changed meanwhile, a child process or a writer in C wrote it."""
         for path, seen in self._looked.items():
             if _look(path) == seen:
-                yield path, Part(PartKind.FILE, path, seen, _LOOKED)
+                yield path, Part(PartKind.FILE, path, seen, _looked_detail(path))
         for path, state in self._named.items():
             if file_state(path) == state and _may_be_data(path, roots):
                 yield path, _file_part(path, state)
@@ -148,8 +153,7 @@ class ReadObserver:
     def _folder_part(self, path: str, names: frozenset[str]) -> Part:
         """What the folder held when it was listed, apart from what the body put there itself."""
         own = sorted(os.path.basename(each) for each in self._written if os.path.dirname(each) == path)  # noqa: PTH119, PTH120 - texts
-        detail = json.dumps({"own": own}) if own else ""
-        return Part(PartKind.FILE, f"{path}/", _listing(names.difference(own)), detail)
+        return _listed_part(f"{path}/", names, own)
 
 
 def _may_be_data(path: str, roots: Iterable[Path]) -> bool:
@@ -179,10 +183,17 @@ def _names(path: str) -> frozenset[str]:
         try:
             entries = os.listdir(path)  # noqa: PTH208 - names only
         except OSError:
-            return frozenset({"\0"})
+            return frozenset({_NO_FOLDER})
     return frozenset(
         name for name in entries if not name.startswith((".", "__pycache__")) and not name.endswith(".ipynb")
     )
+
+
+def _listed_part(name: str, names: frozenset[str], own: list[str]) -> Part:
+    """The part for a folder that holds these names, of which the body put its ``own`` there."""
+    found = sorted(names.difference(own))
+    detail = json.dumps({"own": own, "count": len(found), "names": found[:_FEW]})
+    return Part(PartKind.FILE, name, _listing(found), MISSING if found == [_NO_FOLDER] and not own else detail)
 
 
 def _listing(names: Iterable[str]) -> str:
@@ -211,21 +222,44 @@ def _folder_now() -> str:
         return ""
 
 
+def _looked_detail(path: str) -> str:
+    """The mark of a part for what was only asked about, with the answer for people."""
+    state = file_state(path)
+    link = f"a link to {os.readlink(path)}, " if os.path.islink(path) else ""  # noqa: PTH114, PTH115 - texts
+    there = "nothing there" if state is None else f"{state.size:,} B"
+    told = "a folder" if os.path.isdir(path) else there  # noqa: PTH112 - a text
+    return json.dumps({"look": True, "text": link + told})
+
+
 def _place(working_directory: str, folder: Path) -> str:
-    """Digest of a working directory, relative to the notebook's folder."""
-    return digest_texts("place", Path(os.path.relpath(working_directory, folder.absolute())).as_posix())
+    """A working directory, relative to the notebook's folder."""
+    return Path(os.path.relpath(working_directory, folder.absolute())).as_posix()
 
 
 def is_same(part: Part, folder: Path) -> bool:
     """Whether what a part stands for is still what the body found."""
     if part.name == WORKING_DIRECTORY:
-        return part.digest == _place(_folder_now(), folder)
+        return part.digest == digest_texts("place", _place(_folder_now(), folder))
     path = os.path.join(folder, part.name)  # noqa: PTH118 - absolute names stay as they are
     if part.name.endswith("/"):
         return part.digest == _listing_now(path, _own_names(part.detail))
-    if part.detail == _LOOKED:
+    if part.detail.startswith(_LOOKED):
         return part.digest == _look(path)
     return _is_same_file(part, path)
+
+
+def now(part: Part, folder: Path) -> Part:
+    """What a part stands for, as it is now."""
+    if part.name == WORKING_DIRECTORY:
+        place = _place(_folder_now(), folder)
+        return replace(part, digest=digest_texts("place", place), detail=place)
+    path = os.path.join(folder, part.name)  # noqa: PTH118 - absolute names stay as they are
+    if part.name.endswith("/"):
+        return _listed_part(part.name, _names(path), _own_names(part.detail))
+    if part.detail.startswith(_LOOKED):
+        return replace(part, digest=_look(path), detail=_looked_detail(path))
+    digest, detail = stated(path)
+    return replace(part, digest=digest, detail=detail)
 
 
 def _is_same_file(part: Part, path: str) -> bool:
