@@ -18,6 +18,7 @@ from nbsteps.core.events import (
     RunStarted,
     StepEnded,
     StepRestored,
+    StepRetrying,
     StepStarted,
     StepSucceeded,
 )
@@ -129,6 +130,9 @@ class Ledger:
             self._journal.record(encode(event, extra))
             if type(event) in DURABLE:
                 self._journal.sync()
+            elif type(event) is StepRetrying:
+                # Nothing is written while it waits, which may be long: others look, and it may be killed.
+                self._journal.flush()
         except OSError as error:
             self.degrade(error)
 
