@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useReducer, useRef, useState } from "preact/hooks";
 import { Approval } from "./approval";
-import { ago, elapsed } from "./format";
+import { ago, elapsed, roughly } from "./format";
 import { GraphView } from "./graph";
 import { Panel } from "./panel";
 import { Button, Icon, Pill, STATE_ORDER, Mark, Tabs, wordOf } from "./parts";
@@ -74,6 +74,7 @@ export function App({ store, root, place }: { store: Store; root: HTMLElement; p
         {tab === "graph" && (
           <>
             <Toolbar store={store} selected={known} find={find} filter={filter} setFilter={setFilter} width={width} />
+            <Offer store={store} />
             {store.notice && <Notice text={store.notice} dismiss={() => store.dismiss()} />}
             {steps.length >= CHIPS && <Chips nodes={store.nodes} names={steps.map((s) => s.name)} chosen={states} choose={setStates} />}
             {store.requests.map((form) => (
@@ -100,6 +101,7 @@ export function App({ store, root, place }: { store: Store; root: HTMLElement; p
             {known && panel && <Panel store={store} step={known} tab={panel} setTab={setPanel} close={close} goTo={goTo} select={open} id={id} />}
           </>
         )}
+        {tab !== "graph" && <Offer store={store} />}
         {tab === "runs" && <Runs store={store} show={showRun} />}
         {tab === "timeline" && <Timeline store={store} run={chosenRun} choose={setChosenRun} open={(name) => [setTab("graph"), open(name)]} />}
         {tab === "trends" && <Trends store={store} />}
@@ -129,8 +131,14 @@ function Header({ store, tab, setTab, id }: { store: Store; tab: string; setTab:
 
 function when(run: NonNullable<Store["run"]>, now: number): string {
   if (run.ended !== null) return ago(now - run.ended);
-  const left = run.until === null ? "" : `, about ${elapsed(Math.max(1, run.until - now))} left`;
-  return `${run.done}/${run.total}, ${elapsed(now - run.started)}${left}`;
+  return `${run.done}/${run.total}, ${elapsed(now - run.started)}${left(run, now)}`;
+}
+
+/** How much longer it goes on; nothing where that is not known, or where it takes longer than it usually does. */
+function left(run: NonNullable<Store["run"]>, now: number): string {
+  if (run.until === null || run.until === undefined) return "";
+  const seconds = Math.max(run.until - now, run.after);
+  return seconds > 0 ? `, ${run.most ? "up to" : "about"} ${roughly(seconds)} left` : "";
 }
 
 function Notice({ text, dismiss }: { text: string; dismiss: () => void }) {
@@ -139,6 +147,28 @@ function Notice({ text, dismiss }: { text: string; dismiss: () => void }) {
       <Mark state="failed" />
       <span>{text}</span>
       <Button icon="close" ghost aria-label="Dismiss" onClick={dismiss} />
+    </div>
+  );
+}
+
+/** A report that was made: to open or to save; the page keeps it until it is closed. */
+export function Offer({ store }: { store: Store }) {
+  if (!store.report) return null;
+  const { name, address } = store.report;
+  return (
+    <div class="offer" role="status">
+      <Icon name="page" />
+      <span class="tr" title={name}>
+        {name}
+      </span>
+      <a class="lk" href={address} target="_blank" rel="noopener">
+        Open
+      </a>
+      <a class="lk" href={address} download={name}>
+        Save
+      </a>
+      <span class="grow" />
+      <Button icon="close" ghost aria-label="Dismiss the report" onClick={() => store.dropReport()} />
     </div>
   );
 }

@@ -20,6 +20,15 @@ function pad(number: number): string {
   return String(number).padStart(2, "0");
 }
 
+/** An estimate, as nbsteps.display.wording.roughly writes it; never negative. */
+export function roughly(seconds: number): string {
+  if (!(seconds >= 10 && seconds < Infinity)) return "a few seconds";
+  if (seconds < 55) return `${Math.ceil(Math.floor(seconds) / 5) * 5}s`;
+  const minutes = seconds < 3600 ? Math.max(Math.round(seconds / 60), 1) : Math.round(seconds / 300) * 5;
+  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
+  return [hours && `${hours} h`, rest && `${rest} min`].filter(Boolean).join(" ");
+}
+
 /** Whole seconds: what ticks must not change its width every tenth of a second. */
 export function elapsed(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));

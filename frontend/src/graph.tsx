@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { memo } from "./memo";
-import { elapsed, middle } from "./format";
+import { duration, elapsed, middle } from "./format";
 import { alike, fit, levelOf, lineage, neighbour, NOMINAL, step as zoomStep, type Arrow } from "./geometry";
 import { Minimap } from "./minimap";
 import { Button, Empty, Mark } from "./parts";
@@ -14,8 +14,10 @@ const LINEAGE_DIMS = 30;
 /** Steps from which only what is near the view is drawn, in tiles of this size. */
 const CULLED = 200;
 const TILE = 400;
+/** Letters that a node has room for beside its mark, word and number together. */
+const ROOM = 22;
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
-const PENDING: Shown = { state: "pending", word: "Pending", number: "", reasons: "", since: null, share: null };
+const PENDING: Shown = { state: "pending", word: "Pending", number: "", reasons: "", since: null, share: null, usual: null };
 
 export interface GraphProps {
   store: Store;
@@ -150,6 +152,7 @@ export function GraphView(props: GraphProps) {
   const shownKept = (step: string) => (!kept || kept.has(step)) && !(dims && related && !related.has(step));
   const hot = hovered ?? (dims ? null : selected);
   return (
+    <>
     <div class="gv" ref={frame} style={{ height }} role="group" aria-label={`Steps of ${graph.title || "this notebook"}`} onKeyDown={onKey} data-level={name}>
       <div class="stage" ref={stage} style={{ width: level.width, height: level.height }}>
         <Edges graph={graph} level={level} related={related} dims={dims} hot={hovered} skipped={skipped} view={view} />
@@ -174,6 +177,11 @@ export function GraphView(props: GraphProps) {
           />
         ))}
         {hot && scale >= 0.9 && name !== "overview" && <Carried graph={graph} level={level} places={places} name={hot} />}
+        {level.labels.map(([step, text, x, y]) => (
+          <span key={step} class="elab br" title={graph.steps[step]!.when} style={{ left: x, top: y }}>
+            {text}
+          </span>
+        ))}
       </div>
       {(graph.steps.length >= 40 || overflows) && (
         <Minimap level={level} scale={scale} nodes={nodes} names={graph.steps.map((s) => s.name)} camera={camera} frame={frame} width={width} height={height} put={put} />
@@ -187,6 +195,8 @@ export function GraphView(props: GraphProps) {
         </div>
       )}
     </div>
+    {graph.edges.some(([, , , kind]) => kind === "watch") && <Legend />}
+    </>
   );
 }
 
@@ -269,7 +279,9 @@ const NodeView = memo(function NodeView(props: NodeProps) {
 /** What stands beside the word: what Python says, or how long the state has lasted. */
 function said(shown: Shown, now: number, level: LevelName): string {
   const ticking = shown.since !== null && now > 0 ? elapsed(now - shown.since) : "";
-  const number = shown.number || ticking;
+  const usual = ticking && shown.usual ? ` of ~${duration(shown.usual)}` : "";
+  const long = level === "compact" || `${shown.word}${ticking}${usual}`.length > ROOM;
+  const number = shown.number || ticking + (long ? "" : usual);
   if (level !== "compact") return number;
   if (shown.share !== null) return `${Math.floor(shown.share * 100)}%`;
   const first = number.split(" ")[0]!;
@@ -299,25 +311,36 @@ const Edges = memo(function Edges({ graph, level, related, dims, hot, skipped, v
   view: View | null;
 }) {
   const notTaken = new Set(skipped.split(" "));
+  const kinds = useMemo(() => new Map(graph.edges.map(([source, target, , kind]) => [`${source} ${target}`, kind])), [graph]);
   const near = view ? level.edges.filter(([from, to]) => seen(view, level.at[from]!, level.at[to]!)) : level.edges;
   const drawn = near.map(([from, to, path, x, y]) => {
     const [source, target] = [graph.steps[from]!.name, graph.steps[to]!.name];
     const inLineage = related?.has(source) && related.has(target);
     const kind = source === hot || inLineage ? "hot" : related && dims ? "dim" : "";
-    return { key: `${from}-${to}`, path, x, y, kind: kind || (notTaken.has(target) ? "off dim" : "") };
+    const watches = kinds.get(`${source} ${target}`) === "watch";
+    return { key: `${from}-${to}`, path, x, y, watches, kind: kind || (notTaken.has(target) ? "off dim" : "") };
   });
   drawn.sort((a, b) => Number(a.kind === "hot") - Number(b.kind === "hot"));
   return (
     <svg class="edges" width={level.width} height={level.height} aria-hidden="true">
       {drawn.map((edge) => (
         <g key={edge.key}>
-          <path class={`e ${edge.kind}`} d={edge.path} />
+          <path class={`e ${edge.kind} ${edge.watches ? "watch" : ""}`} d={edge.path} />
           <path class={`ah ${edge.kind}`} d={`M${edge.x - 1} ${edge.y}l-6 -3.5v7z`} />
         </g>
       ))}
     </svg>
   );
 });
+
+function Legend() {
+  return (
+    <div class="lines" role="note" aria-label="Kinds of lines">
+      <span><svg viewBox="0 0 24 8" aria-hidden="true"><path class="e" d="M0 4h24" /></svg>needs it</span>
+      <span><svg viewBox="0 0 24 8" aria-hidden="true"><path class="e watch" d="M0 4h24" /></svg>looks at how it ended</span>
+    </div>
+  );
+}
 
 /** The variables that leave a step, beside it. */
 function Carried({ graph, level, places, name }: { graph: Graph; level: Level; places: Map<string, [number, number]>; name: string }) {

@@ -51,7 +51,7 @@ export function Panel({ store, step, tab, setTab, close, goTo, select, id }: Pan
       <Tabs names={TABS} current={tab} choose={setTab} label={`About ${step}`} id={`${id}-pn`} kind="stabs" />
       <div role="tabpanel" id={`${id}-pn-panel`} aria-labelledby={`${id}-pn-${tab}`} aria-busy={!detail} tabIndex={0}>
         {error && <p class="errbox" data-s="failed">{error}</p>}
-        {detail && <Body detail={detail} tab={tab} setTab={setTab} select={select} />}
+        {detail && <Body detail={detail} tab={tab} setTab={setTab} select={select} store={store} />}
         {!detail && !error && <div class="pad mut">Loading</div>}
       </div>
     </section>
@@ -82,10 +82,18 @@ function useDetail(store: Store, step: string, shown: Shown | undefined): { deta
   return found.detail?.step === step || found.error ? found : { detail: null, error: "" };
 }
 
-function Body({ detail, tab, setTab, select }: { detail: Detail; tab: string; setTab: (tab: string) => void; select: (name: string) => void }) {
+interface BodyProps {
+  detail: Detail;
+  tab: string;
+  setTab: (tab: string) => void;
+  select: (name: string) => void;
+  store: Store;
+}
+
+function Body({ detail, tab, setTab, select, store }: BodyProps) {
   switch (tab) {
     case "why":
-      return <div class="pad"><Why detail={detail} /></div>;
+      return <div class="pad"><Why detail={detail} /><Accept detail={detail} store={store} /></div>;
     case "source":
       return <div class="pad"><Source detail={detail} /></div>;
     case "values":
@@ -100,16 +108,16 @@ function Body({ detail, tab, setTab, select }: { detail: Detail; tab: string; se
     case "attempts":
       return <div class="pad"><Attempts detail={detail} /></div>;
     default:
-      return <Overview detail={detail} setTab={setTab} select={select} />;
+      return <Overview detail={detail} setTab={setTab} select={select} store={store} />;
   }
 }
 
-function Overview({ detail, setTab, select }: { detail: Detail; setTab: (tab: string) => void; select: (name: string) => void }) {
+function Overview({ detail, setTab, select, store }: Omit<BodyProps, "tab">) {
   return (
     <div class="cols">
       <div>
         {detail.error ? <Failure detail={detail} /> : <><Head text="Source" right={<More text="Whole source" act={() => setTab("source")} />} /><Code text={detail.source} first={detail.first} limit={8} /></>}
-        {detail.reasons.length > 0 && <><Head text="Why it would execute" right={<More text="Compare" act={() => setTab("why")} />} /><Reasons reasons={detail.reasons} /></>}
+        {detail.reasons.length > 0 && <><Head text="Why it would execute" right={<More text="Compare" act={() => setTab("why")} />} /><Reasons reasons={detail.reasons} /><Accept detail={detail} store={store} /></>}
         {detail.log.length > 0 && <><Head text="Log" right={<More text="Open full log" act={() => setTab("log")} />} /><Log log={detail.log.slice(-3)} limit={8} /></>}
         {detail.history.length > 1 && <History detail={detail} />}
       </div>
@@ -266,6 +274,24 @@ function Why({ detail }: { detail: Detail }) {
         </>
       ))}
     </>
+  );
+}
+
+/** Instead of executing: the stored result stays, because the reader says that the change is harmless. */
+function Accept({ detail, store }: { detail: Detail; store: Store }) {
+  if (detail.kept) return <p class="mut small">Kept by {detail.kept} although its code had changed; void at the next change.</p>;
+  if (!detail.accept) return null;
+  const { seen, made } = detail.accept;
+  return (
+    <div class="accept">
+      <Head text="Instead of executing" />
+      <p class="mut small">
+        Keep the stored result of {made} and treat this change as harmless. That is recorded in the run history, and void at the next change.
+      </p>
+      <Button icon="check" disabled={store.running} onClick={() => store.send({ do: "accept", step: detail.step, seen })}>
+        Accept cached result
+      </Button>
+    </div>
   );
 }
 

@@ -42,6 +42,7 @@ const ICONS: Record<string, [string, string][]> = {
   fit: [["line", "M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10"]],
   search: [["line", "M7 2.75a4.25 4.25 0 1 0 0 8.5 4.25 4.25 0 0 0 0-8.5z"], ["line", "M10.3 10.3l3.2 3.2"]],
   code: [["line", "M5.5 4.5L2 8l3.5 3.5M10.5 4.5L14 8l-3.5 3.5"]],
+  page: [["line", "M4 1.8h5.2L12.5 5v9.2H4zM9 1.8V5.2h3.5M6 8.2h4.5M6 11h4.5"]],
   graph: [["line", "M2 6h4v4H2zM10 2h4v4h-4zM10 10h4v4h-4zM6 8h2M8 4v8M8 4h2M8 12h2"]],
 };
 

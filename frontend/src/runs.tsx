@@ -57,6 +57,7 @@ export function Runs({ store, show }: { store: Store; show: (run: RunRow) => voi
         <span class="lbl">{chosen.length ? `${chosen.length} selected` : ""}</span>
         <Button disabled={chosen.length !== 2} aria-pressed={comparing && chosen.length === 2} onClick={() => compare(!comparing)}>Compare</Button>
         <Button disabled={chosen.length !== 1} onClick={() => show(pair[0]!)}>Timeline</Button>
+        <Button disabled={chosen.length !== 1} onClick={() => void store.makeReport(pair[0]!.run_id)}>Report</Button>
       </div>
       <div class="scroll" tabIndex={0} role="group" aria-label="Runs">
         <table class="t runs">

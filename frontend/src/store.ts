@@ -1,6 +1,6 @@
 // What is known in the page: the two traits, brought up to date by the deltas between them.
 
-import type { Delta, Form, Graph, Live, RunView, Shown } from "./types";
+import type { Delta, Form, Graph, How, Live, ReportPage, RunView, Shown } from "./types";
 
 /** The part of anywidget's model that is used. */
 export interface Model {
@@ -16,7 +16,7 @@ export const EMPTY_GRAPH: Graph = {
   steps: [],
   edges: [],
   levels: Object.fromEntries(
-    ["full", "compact", "line", "overview"].map((name) => [name, { width: 0, height: 0, node: [0, 0], at: [], edges: [] }]),
+    ["full", "compact", "line", "overview"].map((name) => [name, { width: 0, height: 0, node: [0, 0], at: [], edges: [], labels: [] }]),
   ) as unknown as Graph["levels"],
   problems: [],
 };
@@ -48,6 +48,8 @@ export class Store {
   badge = "";
   requests: Form[] = [];
   notice = "";
+  how: How = { workers: 1, executor: "", executors: [""], cores: 1 };
+  report: { name: string; address: string } | null = null;
   said: string[] = [];
   /** Seconds by which the kernel's clock is ahead of the page's. */
   ahead = 0;
@@ -75,6 +77,7 @@ export class Store {
     this.model.off("change:live", this.onLive);
     this.model.off("msg:custom", this.onMessage);
     this.listeners.clear();
+    if (this.report) URL.revokeObjectURL(this.report.address);
   }
 
   subscribe(listener: () => void): () => void {
@@ -118,6 +121,32 @@ export class Store {
 
   private heardCancel = false;
 
+  /** Choose how the next run is executed; the kernel remembers it for every page. */
+  choose(change: Partial<Pick<How, "workers" | "executor">>): void {
+    this.how = { ...this.how, ...change };
+    this.send({ do: "how", ...change });
+    this.changed();
+  }
+
+  /** Have the report of a run made, and offer it as a file; the page needs no server for that. */
+  async makeReport(run: string): Promise<void> {
+    try {
+      const made = await this.ask<ReportPage>("report", { run });
+      this.dropReport();
+      const file = new Blob([made.page], { type: "text/html" });
+      this.report = { name: made.name, address: URL.createObjectURL(file) };
+    } catch (error) {
+      this.notice = `No report: ${(error as Error).message}`;
+    }
+    this.changed();
+  }
+
+  dropReport(): void {
+    if (this.report) URL.revokeObjectURL(this.report.address);
+    this.report = null;
+    this.changed();
+  }
+
   dismiss(): void {
     this.notice = "";
     this.changed();
@@ -133,6 +162,7 @@ export class Store {
     const live = { ...EMPTY_LIVE, ...(this.model.get("live") as Partial<Live>) };
     if (live.seq < this.seq) return;
     this.nodes = live.nodes;
+    if (live.how) this.how = live.how;
     this.takeCommon(live);
     this.changed();
   }
@@ -160,6 +190,9 @@ export class Store {
       case "cancelling":
         this.heardCancel = true;
         this.cancelling = Boolean(message.running);
+        break;
+      case "how":
+        this.how = message.how as How;
         break;
       case "notice":
         this.notice = String(message.text);

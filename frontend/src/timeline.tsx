@@ -51,6 +51,7 @@ export function Timeline({ store, run, choose, open }: { store: Store; run: stri
         <span class="grow" />
         <span class="sum">{found.facts.map(([name, value]) => <span key={name}>{name}<b class="num">{value}</b></span>)}</span>
         <Button class={`btn ${only ? "is-hover" : ""}`} aria-pressed={only} onClick={() => setOnly(!only)}>Critical path only</Button>
+        <Button icon="page" ghost onClick={() => void store.makeReport(found.run_id)}>Report</Button>
       </div>
       <div class="gt" role="group" aria-label="Steps over time">
         <div class="ax" aria-hidden="true">

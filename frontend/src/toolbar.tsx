@@ -28,6 +28,10 @@ export function Toolbar({ store, selected, find, filter, setFilter, width }: {
       <Button icon="stop" disabled={!store.running || store.cancelling} onClick={() => store.cancel()}>
         {store.cancelling ? "Cancelling" : "Cancel"}
       </Button>
+      <Manner store={store} />
+      <Button icon="page" ghost disabled={!store.run} title="A page on the run that is shown: to read, send or print" onClick={() => void store.makeReport(store.run!.run_id)}>
+        Report
+      </Button>
       <span class="grow" />
       {store.forecast && !store.running && <span class="lbl">{store.forecast}</span>}
       {!many && (store.running || !store.forecast) && <Counts store={store} strip={width >= 900} />}
@@ -46,6 +50,38 @@ export function Toolbar({ store, selected, find, filter, setFilter, width }: {
         </span>
       )}
     </div>
+  );
+}
+
+/** Where the next run executes bodies, and how many at once. */
+function Manner({ store }: { store: Store }) {
+  const { workers, executor, executors, cores } = store.how;
+  const most = Math.max(8, 2 * cores, workers);
+  const numbers = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64].filter((n) => n <= most || n === workers);
+  const names = executors.includes(executor) ? executors : [...executors, executor];
+  return (
+    <span class="manner" role="group" aria-label="How the next run is executed">
+      <label class="lbl">
+        Workers
+        <select class="fld" value={workers} onChange={(e) => store.choose({ workers: Number(e.currentTarget.value) })} title="Bodies at once away from the kernel's main thread; from the next run on">
+          {(numbers.includes(workers) ? numbers : [...numbers, workers]).map((n) => (
+            <option key={n} value={n} selected={n === workers}>
+              {n}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label class="lbl">
+        <span class="hide-n">Executor</span>
+        <select class="fld" aria-label="Executor" value={executor} onChange={(e) => store.choose({ executor: e.currentTarget.value })} title="Where bodies are executed, from the next run on. Default: steps in the kernel, items of maps in processes where there is more than one worker">
+          {names.map((name) => (
+            <option key={name} value={name} selected={name === executor}>
+              {name || "default"}
+            </option>
+          ))}
+        </select>
+      </label>
+    </span>
   );
 }
 

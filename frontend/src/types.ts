@@ -6,6 +6,8 @@ export interface Level {
   node: [number, number];
   at: [number, number][];
   edges: [number, number, string, number, number][];
+  /** Conditions: index of the step, text, middle. */
+  labels: [number, string, number, number][];
 }
 export type LevelName = "full" | "compact" | "line" | "overview";
 export interface Step {
@@ -13,6 +15,9 @@ export interface Step {
   cell: string;
   cell_id: string;
   outputs: string[];
+  /** What must hold for it to run, and the group of steps of which one runs. */
+  when: string;
+  branch: string;
 }
 export interface Problem {
   severity: string;
@@ -24,7 +29,8 @@ export interface Problem {
 export interface Graph {
   title: string;
   steps: Step[];
-  edges: [string, string, string[]][];
+  /** Source, target, variables, and what the edge stands for: data, order or watch. */
+  edges: [string, string, string[], string][];
   levels: Record<LevelName, Level>;
   problems: Problem[];
 }
@@ -35,6 +41,7 @@ export interface Shown {
   reasons: string;
   since: number | null;
   share: number | null;
+  usual: number | null;
 }
 export interface RunView {
   run_id: string;
@@ -45,6 +52,19 @@ export interface RunView {
   done: number;
   total: number;
   until: number | null;
+  after: number;
+  most: boolean;
+}
+/** How the next run is executed, and what there is to choose from. */
+export interface How {
+  workers: number;
+  executor: string;
+  executors: string[];
+  cores: number;
+}
+export interface ReportPage {
+  name: string;
+  page: string;
 }
 export interface Field {
   name: string;
@@ -71,6 +91,8 @@ export interface Live {
   failed: number;
   badge: string;
   requests: Form[];
+  /** Missing in deltas, and of kernels that are older than this script. */
+  how?: How;
 }
 export interface Delta extends Live {
   said: string[];
@@ -124,6 +146,10 @@ export interface Detail {
   attempts: AttemptRow[];
   history: Bar[];
   median: string;
+  /** Keeping the stored result although code changed: what tells this offer from any other, when it was made. */
+  accept: { seen: string; made: string } | null;
+  /** Who kept the stored result although code had changed; "" for nobody. */
+  kept: string;
 }
 export interface RunRow {
   run_id: string;

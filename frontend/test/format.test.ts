@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { split } from "../src/diff";
-import { ago, duration, elapsed, middle, moment } from "../src/format";
+import { ago, duration, elapsed, middle, moment, roughly } from "../src/format";
 import { check } from "../src/validate";
 
 // The same table as tests/display/test_wording.py: both sides write durations alike.
@@ -12,6 +12,16 @@ const DURATIONS: [number, string][] = [
 
 test("durations", () => {
   for (const [seconds, expected] of DURATIONS) assert.equal(duration(seconds), expected);
+});
+
+// The same table as there.
+const ESTIMATES: [number, string][] = [
+  [-5, "a few seconds"], [0, "a few seconds"], [9.9, "a few seconds"], [10, "10s"], [11.2, "15s"], [54, "55s"], [55, "1 min"], [89, "1 min"],
+  [91, "2 min"], [3560, "59 min"], [3599, "1 h"], [4700, "1 h 20 min"], [7100, "2 h"], [NaN, "a few seconds"], [Infinity, "a few seconds"],
+];
+
+test("estimates", () => {
+  for (const [seconds, expected] of ESTIMATES) assert.equal(roughly(seconds), expected, String(seconds));
 });
 
 test("what ticks shows whole seconds", () => {

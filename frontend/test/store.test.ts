@@ -17,7 +17,7 @@ class FakeModel implements Model {
   listeners() { return this.heard.size; }
 }
 
-const shown = (state: string) => ({ state, word: state, number: "", reasons: "", since: null, share: null });
+const shown = (state: string) => ({ state, word: state, number: "", reasons: "", since: null, share: null, usual: null });
 const live = (seq: number, nodes: Live["nodes"], more: Partial<Live> = {}): Live => ({
   seq, now: 1, nodes, run: null, running: false, forecast: "", failed: 0, badge: "", requests: [], ...more,
 });
@@ -50,6 +50,39 @@ test("an answer reaches the view that asked", async () => {
   assert.deepEqual(await Promise.all(answers), [[1], "no"]);
 });
 
+test("how the next run is executed is chosen here and told to every page", () => {
+  const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}, { how: { workers: 2, executor: "", executors: ["", "threads"], cores: 4 } }) });
+  const store = new Store(model);
+  assert.equal(store.how.workers, 2);
+  store.choose({ executor: "threads" });
+  assert.deepEqual([store.how.workers, store.how.executor], [2, "threads"]);
+  assert.deepEqual(model.sent.at(-1), { do: "how", executor: "threads" });
+  model.tell({ kind: "delta", said: [], ...live(2, {}) });
+  assert.equal(store.how.executor, "threads");
+  model.tell({ kind: "how", how: { workers: 8, executor: "", executors: [""], cores: 4 } });
+  assert.deepEqual([store.how.workers, store.how.executor], [8, ""]);
+});
+
+test("a report is offered as a file, and one that cannot be made is said", async () => {
+  const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}) });
+  const store = new Store(model);
+  const answer = (more: object) => {
+    const { view, request } = model.sent.at(-1)!;
+    model.tell({ kind: "reply", view, request, ...more });
+  };
+  const made = store.makeReport("r1");
+  answer({ data: { name: "flow-r1.html", page: "<!doctype html>" } });
+  await made;
+  assert.equal(store.report?.name, "flow-r1.html");
+  assert.match(store.report?.address ?? "", /^blob:/);
+  const failed = store.makeReport("gone");
+  answer({ error: "there is no run 'gone'" });
+  await failed;
+  assert.equal(store.notice, "No report: there is no run 'gone'");
+  store.dropReport();
+  assert.equal(store.report, null);
+});
+
 test("cancelling ends with the run, and a closed store listens no more", () => {
   const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}, { running: true }) });
   const store = new Store(model);
@@ -61,11 +94,11 @@ test("cancelling ends with the run, and a closed store listens no more", () => {
   assert.equal(model.listeners(), 0);
 });
 
-const level = { width: 600, height: 100, node: [100, 40] as [number, number], at: [[0, 0], [200, 0], [200, 60], [400, 0]] as [number, number][], edges: [] };
+const level = { width: 600, height: 100, node: [100, 40] as [number, number], at: [[0, 0], [200, 0], [200, 60], [400, 0]] as [number, number][], edges: [], labels: [] };
 const graph: Graph = {
   ...EMPTY_GRAPH,
-  steps: ["a", "b", "c", "d"].map((name) => ({ name, cell: "", cell_id: "", outputs: [] })),
-  edges: [["a", "b", []], ["a", "c", []], ["b", "d", []]],
+  steps: ["a", "b", "c", "d"].map((name) => ({ name, cell: "", cell_id: "", outputs: [], when: "", branch: "" })),
+  edges: [["a", "b", [], "data"], ["a", "c", [], "data"], ["b", "d", [], "data"]],
   levels: { full: level, compact: level, line: { ...level, width: 400 }, overview: { ...level, width: 100 } },
 };
 
