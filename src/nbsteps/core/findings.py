@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 _T = TypeVar("_T")
 _LIMIT: Final = 8192
 _ABSENT: Final = object()
+_JSON: Final = json.JSONDecoder()
 _MALFORMED: Final = (TypeError, ValueError, KeyError, AttributeError)
 
 _given: dict[str, str] = {}
@@ -93,7 +94,7 @@ def _known(text: str) -> dict[str, Any]:
 
 def _decoded(line: str) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        found, _ = _JSON.raw_decode(line)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

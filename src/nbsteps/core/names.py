@@ -83,19 +83,19 @@ def _unpack(fields: list[Any]) -> Names:
     reads, unsure, writes, definite, assigned, defs, imports, *rest = (*fields, *_EMPTY[len(fields) :])
     modules, stars, mutated, deferred, dynamic, has_await = rest
     return Names(
-        reads=frozenset(reads),
-        unsure=frozenset(unsure),
-        writes=frozenset(writes),
-        definite=frozenset(definite),
-        assigned=tuple(assigned),
-        defs=frozenset(defs),
-        imports=MappingProxyType(imports) if imports else _NONE,
-        modules=tuple(modules),
-        stars=tuple(stars),
-        mutated=frozenset(mutated),
-        deferred=_callable(deferred) if deferred else _NOTHING_DEFERRED,
-        dynamic=dynamic,
-        has_await=has_await,
+        frozenset(reads),
+        frozenset(unsure),
+        frozenset(writes),
+        frozenset(definite),
+        tuple(assigned),
+        frozenset(defs),
+        MappingProxyType(imports) if imports else _NONE,
+        tuple(modules),
+        tuple(stars),
+        frozenset(mutated),
+        _callable(deferred) if deferred else _NOTHING_DEFERRED,
+        dynamic,
+        has_await,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from nbsteps.core.conditions import read_condition
@@ -14,6 +15,7 @@ ERROR: Final = "error"
 """The name under which the body of a ``--catch`` step finds the exception."""
 _BUILTINS = frozenset(dir(builtins))
 _NO_NAMES: frozenset[str] = frozenset()
+_referring = attrgetter("map", "map_key", "ask", "when", "approve", "catch", "branch", "pool")
 
 
 class Terms(NamedTuple):
@@ -40,6 +42,8 @@ NO_TERMS: Final = Terms()
 
 def terms(options: StepOptions) -> Terms:
     """What the options refer to."""
+    if not any(_referring(options)):
+        return NO_TERMS
     bound = {source.item for source in options.map} | {field.name for field in options.ask}
     consults: frozenset[str] = _NO_NAMES
     steps: tuple[str, ...] = ()

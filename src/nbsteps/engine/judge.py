@@ -97,7 +97,7 @@ class Judge:
             given += map_parts(step.options)
         bound = dict(inputs)
         uncacheable = list(static.uncacheable)
-        for name in sorted(static.reached - bound.keys() - frozenset(step.outputs)):
+        for name in sorted(static.reached.difference(bound, step.outputs)):
             if self._bindings.present(name):
                 bound[name] = self._bindings.live(name)
         own = tuple(
@@ -183,7 +183,8 @@ class Judge:
 
     def warnings(self, step: Step) -> tuple[str, ...]:
         """What is doubtful about the step's code, each said once."""
-        fresh = tuple(text for text in self._static(step).warnings if text not in self._warned)
+        texts = self._static(step).warnings
+        fresh = tuple(text for text in texts if text not in self._warned) if texts else ()
         self._warned.update(fresh)
         return fresh
 

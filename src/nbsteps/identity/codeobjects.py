@@ -67,6 +67,8 @@ class Facts(NamedTuple):
     local_time: bool = False
 
 
+_NO_FACTS: Final = Facts({}, ())
+_ONLY_LOCAL_TIME: Final = Facts({}, (), local_time=True)
 _digests: dict[int, tuple[CodeType, str]] = {}
 _facts: dict[int, tuple[CodeType, Facts]] = {}
 
@@ -201,11 +203,11 @@ def _import(module: str, operands: list[object]) -> Import:
 def body_facts(body: str) -> Facts:
     """The attribute chains and imports of a cell body, and what its texts name. Cached; none if it does not parse."""
     if "." not in body and "import" not in body and not EVALUATES.search(body):
-        return Facts({}, (), local_time=bool(_NAMES_LOCAL_TIME.search(body)))  # nothing to walk a tree for
+        return _ONLY_LOCAL_TIME if _NAMES_LOCAL_TIME.search(body) else _NO_FACTS  # nothing to walk a tree for
     try:
         return _walked(body)
     except SyntaxError:
-        return Facts({}, ())
+        return _NO_FACTS
 
 
 def _pack(facts: Facts) -> list[Any]:

@@ -46,6 +46,8 @@ class Texts(NamedTuple):
 
     def among(self, *known: Iterable[str]) -> set[str]:
         """The names that are meant, of those that are known."""
+        if not self.names and not self.pieces:
+            return set()
         found = {name for names in known for name in self.names.intersection(names)}
         if self.pieces:
             found.update(name for names in known for name in list(names) if any(_made_of(name, p) for p in self.pieces))
