@@ -195,6 +195,13 @@ class Clock(Protocol):
     def wait(self, futures: Collection[Future[Any]], seconds: float) -> None:
         """Wait until one of the futures is done, no longer than so many seconds."""
 
+    def beside(self, look: Callable[[], tuple[Collection[Future[Any]], float]]) -> AbstractContextManager[None]:
+        """While inside, have ``look`` called from another thread, and again when what it returns says so.
+
+        It returns futures of which one must be done, and the seconds after which it is called in any case. On leaving,
+        a call that has begun has ended.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

@@ -43,6 +43,7 @@ class FakeClock:
     def __init__(self, start: float = 1_000_000.0, tick: float = 0.0) -> None:
         self.time = start
         self.tick = tick
+        self.look: Callable[[], object] | None = None
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -56,11 +57,23 @@ class FakeClock:
     def sleep(self, seconds: float) -> None:
         """Jump ahead."""
         self.time += seconds
+        if self.look is not None:
+            self.look()
 
     def wait(self, futures: Collection[Future[Any]], seconds: float) -> None:
         """Jump ahead unless something is done; real workers get a moment of real time."""
         if not wait(futures, _MOMENT, FIRST_COMPLETED).done:
             self.sleep(seconds)
+
+    @contextmanager
+    def beside(self, look: Callable[[], tuple[Collection[Future[Any]], float]]) -> Iterator[None]:
+        """Have ``look`` called now and whenever time jumps."""
+        before, self.look = self.look, look
+        try:
+            look()
+            yield
+        finally:
+            self.look = before
 
 
 class MemoryStore:

@@ -66,9 +66,11 @@ class Agenda:
         """All steps to look at, in graph order."""
         return tuple(sorted(self._ready, key=self._position.__getitem__))
 
-    def free(self, name: str) -> bool:
-        """Whether everything before the step has ended, and ended well."""
-        return not self._open[name] and name not in self._bad
+    def settled(self, name: str) -> bool:
+        """Whether everything before the step has ended, and ended well, and nothing else decides about it."""
+        options = self._graph.steps[name].options
+        plain = options.trigger is Trigger.ALL_SUCCESS and not options.branch and not options.catch
+        return plain and not self._open[name] and name not in self._bad
 
     def ended(self, name: str, *, good: bool) -> None:
         """A step ended; what comes after it may be worth a look."""

@@ -135,7 +135,8 @@ class Flight:
         self._home, self._order, self._yard = home, order, yard
         self._attempt: Attempt | None = None
         self._future: Future[tuple[Reply, ...]] | None = None
-        self._stays = False
+        self._found: Executed | None = None
+        self._stays = self._freed = self._late_already = False
         self._wound = ""
         self._limit = trial.limit
         self._deadline = _sum(trial.began, step.options.total_timeout)
@@ -164,20 +165,32 @@ class Flight:
             self._leave()
             return Executed(None, cancelled=self._wound)
         if self._future is None and self._claim.granted and not self._stays:
-            found = self._start()
-            if found is not None:
-                return found
-        if self._future is not None and self._future.done():
+            self._found = self._found or self._start()
+        if self._found is not None:
+            return self._found
+        if self._future is not None and self._future.done() and not self._late_already:
             return self._land(self._future)
-        late = self._deadline is not None and self._deadline <= self._home.now()
-        return self._late() if late else None
+        return self._late() if self._late_already or self._is_late() else None
+
+    def _is_late(self) -> bool:
+        return self._deadline is not None and self._deadline <= self._home.now()
 
     def feed(self) -> Executed:
         """Execute it in the kernel."""
         try:
-            return self._home.at_home(self)
+            with self._yard.beside():
+                return self._home.at_home(self)
         finally:
             self._leave()
+
+    def beside(self) -> None:
+        """Start it, or stop it, while a body has the main thread; it lands afterwards."""
+        if self._future is None:
+            if self._claim.granted and not self._stays and not self._wound and self._found is None:
+                self._found = self._start()
+        elif self._future.done() or self._is_late():
+            self._late_already = not self._future.done()
+            self._free(stop=self._late_already)
 
     def wind_down(self, reason: str) -> None:
         """Do not start any more."""
@@ -191,7 +204,8 @@ class Flight:
             self._attempt = self._home.announce(self, lane)
         except UnsendableError as error:
             self._home.say(self, error.problem.message, error.problem.hint)
-            self._yard.give_back(self._claim)
+            self._free()
+            self._freed = False
             self._stays, self._claim = True, self._yard.ask(self.step.options.pool, away=False)
             return None
         except CrashedError as error:
@@ -220,12 +234,19 @@ class Flight:
         self._hearing.close()
         if self._claim.lane is not None:
             self._claim.lane.release(self._order.token)
-        self._yard.give_back(self._claim)
+        self._free()
+
+    def _free(self, *, stop: bool = False) -> None:
+        """Give back the lane, once: then it is another's."""
+        if not self._freed:
+            self._freed = True
+            if stop and self._claim.lane is not None:
+                self._claim.lane.stop()
+            self._yard.give_back(self._claim)
 
     def stop(self, why: BaseException) -> Executed:
         """End it because of a timeout or an interrupt; a result that comes later is discarded."""
-        if self._claim.lane is not None and self._future is not None:
-            self._claim.lane.stop()
+        self._free(stop=self._future is not None)
         self._leave()
         if self._attempt is None:
             return Executed(None, why, describe(why))

@@ -80,7 +80,7 @@ class Executed:
 
 
 class Flying(Protocol):
-    """A step whose body, or whose items' bodies, are under way while the loop goes on. Used on the main thread only."""
+    """A step whose body, or whose items' bodies, are under way while the loop goes on. Used by one thread at a time."""
 
     @property
     def futures(self) -> Iterable[Future[Any]]:
@@ -107,6 +107,9 @@ class Flying(Protocol):
         Raises:
             StoreError: as :meth:`turn`.
         """
+
+    def beside(self) -> None:
+        """Serve the workers while a body has the main thread: called from another thread, and never raises."""
 
     def wind_down(self, reason: str) -> None:
         """Start nothing more; what is under way is taken in."""

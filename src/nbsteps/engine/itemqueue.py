@@ -44,7 +44,11 @@ class ItemQueue:
 
     def ready(self, now: float) -> bool:
         """Whether an item can be executed now."""
-        return bool(self._ready) or (bool(self._waiting) and self._waiting[0][0] <= now)
+        return bool(self._ready) or self.is_due(now)
+
+    def is_due(self, now: float) -> bool:
+        """Whether a retry may start."""
+        return bool(self._waiting) and self._waiting[0][0] <= now
 
     def due(self) -> float | None:
         """When the next retry may start; None if none waits."""

@@ -65,6 +65,7 @@ class MapFlight:
         self._claim: Claim | None = None
         self._wound = ""
         self._over = False
+        self._raised: BaseException | None = None
         lanes = yard.lanes_for_items(work.step.options) if len(work.queue) else 0
         if lanes:
             yard.open(lanes)
@@ -83,15 +84,15 @@ class MapFlight:
     def due(self) -> float | None:
         """When an item's retry may start or something has had its time; at once if a lane became free."""
         work = self._work
-        if self._wound or self._away is None or self._away.refused:
-            times = [self._wait_until()]
-        else:
-            times = [self._away.due(), self._wait_until()]
-        times += [work.deadline, None if self._away is None else self._away.deadline]
+        times = [self._wait_until(), work.deadline]
+        if self._away is not None:
+            times += [self._away.due(), self._away.deadline]
         return min((at for at in times if at is not None), default=None)
 
     def _wait_until(self) -> float | None:
-        return None if self._wound else self._work.queue.due()
+        """When the next retry may start; None if one may already: then it waits for a place, not for its time."""
+        at = None if self._wound else self._work.queue.due()
+        return None if at is None or at <= self._services.clock.monotonic() else at
 
     @property
     def _home(self) -> bool:
@@ -119,6 +120,18 @@ class MapFlight:
     def feed(self) -> Executed | None:
         """Execute items in the kernel for a quarter of a second, or one that takes longer."""
         return self._guarded(self._lay)
+
+    def beside(self) -> None:
+        """Record what came back, and send more, while a body has the main thread; nothing is shown meanwhile."""
+        if self._away is None or self._away.refused or self._raised is not None:
+            return
+        try:
+            self._away.collect()
+            if not self._away.shares:
+                self._work.settle(shared=False, broken=self._away.broken)
+            self._send()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is dealt with
+            self._raised = error
 
     def wind_down(self, reason: str) -> None:
         """Start no more items; those under way are taken in."""
@@ -164,19 +177,29 @@ class MapFlight:
 
     def _look(self) -> None:
         work, away = self._work, self._away
+        error, self._raised = self._raised, None
+        if error is not None:
+            raise error
         if away is not None:
             away.collect()
             work.settle(shared=away.shares, broken=away.broken)
             work.show_ready()
             work.end_early()
-        if self._unfinished() and not self._wound:
+        self._send()
+
+    def _send(self) -> None:
+        work = self._work
+        if work.fail_fast and work.exceeded:
+            self.wind_down("too many items failed")
+        if self._unfinished() and not self._wound and work.stop is None:
             work.limit()
-            if away is not None:
-                away.send()
+            if self._away is not None:
+                self._away.send()
 
     def _lay(self) -> None:
         try:
-            self._turns.take()
+            with self._yard.beside():
+                self._turns.take()
         finally:
             self._services.epoch += 1
             if self._claim is not None:
@@ -257,7 +280,7 @@ class HomeTurns:
         ears.open()
         start = clock.monotonic()
         try:
-            while self._pending and work.stop is None and (not work.unsettled or clock.monotonic() < until):
+            while self._pending and work.stop is None and not self._due(until):
                 item = self._pending.popleft()
                 work.before(item)
                 tried = here.execute(item, work.limit())
@@ -267,19 +290,26 @@ class HomeTurns:
             self._spent += clock.monotonic() - start
         work.settle(late)
 
+    def _due(self, until: float) -> bool:
+        """Whether what ended is to be committed now, or a retry has its turn."""
+        now = self._services.clock.monotonic()
+        return (self._work.unsettled and now >= until) or self._work.queue.is_due(now)
+
     def _announced_some(self) -> bool:
-        """Announce the next items if none are left of those before; False if there are none."""
-        if not self._pending:
-            self._announce(self._services.clock.monotonic())
+        """Announce the next items if none are left of those before, or if one is due again; False if there are none."""
+        now = self._services.clock.monotonic()
+        if not self._pending or self._work.queue.is_due(now):
+            self._announce(now)
         return bool(self._pending)
 
     def _announce(self, now: float) -> None:
         work = self._work
-        if self._announced:
+        if self._announced and not self._pending:
             self._pace.took(self._announced, self._spent)
-        batch = work.queue.take(self._pace.size, now)
-        self._announced, self._spent = len(batch), 0.0
+            self._announced, self._spent = 0, 0.0
+        batch = work.queue.take(1 if self._pending else self._pace.size, now)
         if batch:
             work.limit()
+            self._announced += len(batch)
             work.log.start([item for item, _ in batch], [delay for _, delay in batch])
-            self._pending.extend(item for item, _ in batch)
+            self._pending.extendleft(item for item, _ in reversed(batch))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from nbsteps.core import rules
 from nbsteps.core.errors import StoreError
 from nbsteps.core.events import RunEnded, RunStarted
 from nbsteps.core.graph import Graph
-from nbsteps.core.model import Run, RunResult, Step, StepOptions, StepRun
-from nbsteps.core.policies import Trigger
+from nbsteps.core.model import Run, RunResult, Step, StepRun
 from nbsteps.core.rules import Ruling
 from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.engine.agenda import Agenda
@@ -27,6 +27,7 @@ from nbsteps.engine.services import Services
 from nbsteps.engine.turns import Turns
 from nbsteps.engine.work import NO_WISH, Wish, Work
 
+_LEAST: Final = 0.02
 _SLICE: Final = 0.1
 """Longest wait without a look at whether the run is to end, seconds."""
 
@@ -74,6 +75,7 @@ class Runner:
         fail_fast = self._manner.fail_fast
         means = self._manner.means
         self._turns = Turns(services, bindings, keeper, self.book, crew or Crew(), means, fail_fast=fail_fast)
+        self._turns.yard.beside = self._beside
         self._graph = graph
         self._agenda = Agenda(graph, (), self.book.bad)
         self.book.on_end = self._ended
@@ -254,8 +256,7 @@ class Runner:
         """See what a step's rules say, and take it if they let it run."""
         if not self._waits(name):
             return
-        options = self._graph.steps[name].options
-        if not (self._agenda.free(name) and _is_plain(options)):
+        if not self._agenda.settled(name):
             found = rules.ruling(self._graph, name, self.book.states, self.book.chosen)
             asked = self._graph.watched.get(name, ())
             if found is Ruling.WAIT or (found is Ruling.RUN and not all(map(self.book.over, asked))):
@@ -348,16 +349,36 @@ class Runner:
     def _pause(self) -> None:
         """Wait for what comes first: the next attempt, something that lands, or a wish to end."""
         clock = self._services.clock
-        now = clock.monotonic()
-        flying = [work.flying for work in self._flying.values() if work.flying is not None]
-        times = [work.due for work in self._delayed.values()]
-        times += [at for each in flying if (at := each.due) is not None]
-        seconds = min([_SLICE, *(max(0.0, at - now) for at in times)])
-        futures = [future for each in flying for future in each.futures]
+        futures, seconds = self._awaited([work.due for work in self._delayed.values()])
         if futures:
             clock.wait(futures, seconds)
         else:
             clock.sleep(seconds)
+
+    def _awaited(self, times: list[float]) -> tuple[list[Future[Any]], float]:
+        """What flies and is not done, and after how many seconds a look is worth while at the latest."""
+        now = self._services.clock.monotonic()
+        flying = [work.flying for work in self._flying.values() if work.flying is not None]
+        times += [at for each in flying if (at := each.due) is not None]
+        futures = [future for each in flying for future in each.futures]
+        return futures, min([_SLICE, *(max(0.0, at - now) for at in times)])
+
+    @contextmanager
+    def _beside(self) -> Iterator[None]:
+        """While a body has the main thread, another one serves the workers, if something flies."""
+        if not self._flying:
+            yield
+            return
+        with self._services.clock.beside(self._serve):
+            yield
+
+    def _serve(self) -> tuple[list[Future[Any]], float]:
+        self._turns.yard.serve()
+        for work in self._flying.values():
+            if work.flying is not None:
+                work.flying.beside()
+        futures, seconds = self._awaited([])
+        return [future for future in futures if not future.done()], max(_LEAST, seconds)
 
     def cancel(self, names: Iterable[str]) -> None:
         """End what flies or waits for a retry, and record those of the steps that have not ended as cancelled."""
@@ -371,8 +392,3 @@ class Runner:
             _, work = self._flying.popitem()
             with suppress(KeyboardInterrupt):
                 self._turns.stop(work, KeyboardInterrupt())
-
-
-def _is_plain(options: StepOptions) -> bool:
-    """Whether nothing but the end of its parents decides about a step."""
-    return options.trigger is Trigger.ALL_SUCCESS and not options.branch and not options.catch

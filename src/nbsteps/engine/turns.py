@@ -225,7 +225,8 @@ class Turns:
             return self._crew.mapper.launch(step, identity, trial, self.yard)
         if self._crew.elsewhere is not None and self.flies(step):
             return self._crew.elsewhere.launch(step, identity, trial, self.yard)
-        return self._attempts.execute(step, identity, trial)
+        with self.yard.beside():
+            return self._attempts.execute(step, identity, trial)
 
     def conclude(self, work: Work, executed: Executed) -> Work | None:
         """Record what an attempt came to; what is left to do if another follows.

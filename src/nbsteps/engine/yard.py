@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from nbsteps.core.model import StepOptions
@@ -43,6 +44,8 @@ class Yard:
         self._line: list[Claim] = []
         self._held: list[Claim] = []
         self._stuck: list[Claim] = []
+        self.beside: Callable[[], AbstractContextManager[None]] = nullcontext
+        """While a body has the main thread: has workers served beside it."""
 
     @property
     def workers(self) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 import platform
+import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,36 @@ class SystemClock:
     def wait(self, futures: Collection[Future[Any]], seconds: float) -> None:
         """Wait until one of the futures is done, no longer than so many seconds."""
         wait(futures, seconds, FIRST_COMPLETED)
+
+    @contextmanager
+    def beside(self, look: Callable[[], tuple[Collection[Future[Any]], float]]) -> Iterator[None]:
+        """Have ``look`` called by another thread while inside: at once, and when what it returns says so."""
+        left: Future[None] = Future()
+
+        def work() -> None:
+            while not left.done():
+                futures, seconds = look()
+                wait([*futures, left], seconds, FIRST_COMPLETED)
+
+        thread = threading.Thread(target=work, name="nbsteps-beside", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            left.set_result(None)
+            _join(thread)
+
+
+def _join(thread: threading.Thread) -> None:
+    """Wait for the end of a thread, whatever interrupts."""
+    struck: KeyboardInterrupt | None = None
+    while thread.is_alive():
+        try:
+            thread.join()
+        except KeyboardInterrupt as interrupt:
+            struck = interrupt
+    if struck is not None:
+        raise struck
 
 
 def this_host() -> Host:
