@@ -1,9 +1,10 @@
 // What stands where the widget of %pipeline cannot: JupyterLab asks for the state of widgets over the shell that is busy
 // during a run, and a page loaded meanwhile would show nothing until its end. Here the same script draws the same
-// graph, over the toolbar's own line; without an answer there is the picture that was saved with the notebook.
+// graph, over the toolbar's own line; without an answer the picture that was saved with the notebook is seen.
 
 const VIEW = "application/vnd.jupyter.widget-view+json";
 const PICTURE = "image/svg+xml";
+const OURS = /nbsteps-saved/; // the class of that picture
 const WAITING = /^\s*(Loading widget|Error displaying widget)/;
 const QUIET = 300; // milliseconds without a change of the page after which it is looked at
 
@@ -72,32 +73,44 @@ export class Understudies {
   look() {
     if (this.panel.isDisposed || !this.panel.content.model) return;
     const waiting = new Map(this.waiting());
-    for (const output of [...this.stands.keys()]) if (!waiting.has(output)) this.leave(output);
-    for (const [output, bundle] of waiting) if (!this.stands.has(output)) this.enter(output, bundle);
-    if (this.stands.size === 0) {
-      if (this.model) this.ask({ do: "widget", shown: false });
+    for (const [output, stand] of [...this.stands]) {
+      if (!waiting.has(output)) this.leave(output);
+      else if (!stand.close) this.caption(stand, output);
+    }
+    if (waiting.size === 0) {
+      if (this.asked) this.ask({ do: "widget", shown: false });
       this.model = null;
       this.asked = false;
-    } else if (!this.asked) this.asked = this.ask({ do: "widget", shown: true });
+      return;
+    }
+    this.asked ||= this.ask({ do: "widget", shown: true });
+    for (const [output, seen] of waiting) {
+      const ours = seen.picture || seen.id === this.model?.id;
+      if (ours && !this.stands.has(output)) this.enter(output, seen);
+    }
   }
 
+  // Outputs whose widget is not there, with the picture that was saved: with the widget, or beside it in the same cell.
   *waiting() {
     for (const cell of this.panel.content.widgets) {
       const outputs = cell.model.type === "code" ? cell.outputArea : null;
-      for (let at = 0; outputs && at < outputs.model.length; at++) {
-        const { data } = outputs.model.get(at);
-        const output = data[VIEW] && data[PICTURE] && outputs.widgets[at]?.node.querySelector(".jp-OutputArea-output");
-        if (output && WAITING.test(output.textContent)) yield [output, data];
+      const bundles = Array.from({ length: outputs?.model.length ?? 0 }, (_, at) => outputs.model.get(at).data);
+      const beside = bundles.find((data) => !data[VIEW] && OURS.test(data[PICTURE]));
+      for (const [at, data] of bundles.entries()) {
+        const output = data[VIEW] && outputs.widgets[at]?.node.querySelector(".jp-OutputArea-output");
+        if (!output || !WAITING.test(output.textContent)) continue;
+        const picture = OURS.test(data[PICTURE]) ? data : beside;
+        yield [output, { id: data[VIEW].model_id, picture, shown: picture === beside }];
       }
     }
   }
 
-  enter(output, bundle) {
+  enter(output, seen) {
     const node = document.createElement("div");
     node.className = "jp-OutputArea-output nbs-understudy";
     output.after(node);
     output.classList.add("nbs-hidden");
-    const stand = { node, bundle, close: null };
+    const stand = { node, seen, close: null };
     this.stands.set(output, stand);
     if (this.model) this.play(stand);
     if (!stand.close) this.picture(stand, output);
@@ -111,17 +124,23 @@ export class Understudies {
     output.classList.remove("nbs-hidden");
   }
 
-  picture(stand, output) {
+  picture({ node, seen }, output) {
+    node.append(document.createElement("p"));
+    node.firstChild.setAttribute("role", "status");
+    this.caption({ node }, output);
+    if (seen.shown) return;
     const image = document.createElement("img");
-    const words = document.createElement("p");
-    const source = [stand.bundle[PICTURE]].flat().join("");
+    const source = [seen.picture[PICTURE]].flat().join("");
     image.src = `data:${PICTURE};charset=utf-8,${encodeURIComponent(source)}`; // as an image it runs no script
-    image.alt = [stand.bundle["text/plain"] ?? "The pipeline"].flat().join("");
-    words.textContent = /^\s*Error/.test(output.textContent)
+    image.alt = [seen.picture["text/plain"] ?? "The pipeline"].flat().join("");
+    node.append(image);
+  }
+
+  caption({ node }, output) {
+    const words = /^\s*Error/.test(output.textContent)
       ? "The pipeline as it was saved with the notebook. Execute this cell to use it."
       : "The pipeline as it was saved with the notebook, until the kernel answers.";
-    words.setAttribute("role", "status");
-    stand.node.replaceChildren(words, image);
+    if (node.firstChild.textContent !== words) node.firstChild.textContent = words;
   }
 
   // What the kernel says: the widget as it stands, or what it tells all its views.
@@ -143,10 +162,11 @@ export class Understudies {
     this.model = new Model(values, (content) => this.ask({ do: "tell", content }), kernel);
     this.model.id = id;
     for (const stand of this.stands.values()) this.play(stand);
+    this.look();
   }
 
   play(stand) {
-    if (stand.bundle[VIEW].model_id !== this.model.id) return;
+    if (stand.seen.id !== this.model.id) return;
     stand.close?.();
     stand.node.replaceChildren();
     stand.close = this.script.render({ model: this.model, el: stand.node });

@@ -2,6 +2,8 @@
 
 Needs the extra ``browser`` and a Chromium (Debian: ``apt-get install chromium fonts-dejavu-core``); CHROMIUM names
 another one. BROWSER_SCREENSHOTS names a folder that keeps a picture of each test's page as it was at its end.
+BROWSER_KERNELS, or build/kernels, holds other versions of ipykernel, each in a folder of its version's name:
+``pip install --no-deps --target build/kernels/6.31.0 ipykernel==6.31.0 nest-asyncio``.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[2]
+OTHER_KERNELS = Path(os.environ.get("BROWSER_KERNELS", ROOT / "build" / "kernels")).absolute()
 PATIENCE = 60.0
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -52,6 +55,8 @@ class Jupyter:
             file = settings / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), encoding="utf-8")
+        for kernel in OTHER_KERNELS.glob("*"):
+            specify(folder / "path" / "kernels" / kernel.name, kernel)
         extensions = folder / "path" / "labextensions"
         extensions.mkdir(parents=True)
         (extensions / "nbsteps").symlink_to(ROOT / "labextension")
@@ -83,12 +88,12 @@ class Jupyter:
     def _at(self, path: str) -> str:
         return f"http://127.0.0.1:{self._port}/{path}?token={self._token}"
 
-    def write(self, name: str, *cells: str) -> None:
+    def write(self, name: str, *cells: str, kernel: str = "python3") -> None:
         """A notebook with these code cells, in a folder (and with a store) of its own."""
         file = self.folder / name
         (file.parent / ".nbsteps").mkdir(parents=True)
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata.kernelspec = {"name": kernel, "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, file)
 
     def address(self, app: str, name: str) -> str:
@@ -106,6 +111,18 @@ class Jupyter:
         self._process.terminate()
         self._process.wait(PATIENCE)
         self._log.close()
+
+
+def specify(folder: Path, packages: Path) -> None:
+    """Offer a kernel that finds these packages before those of the environment."""
+    folder.mkdir(parents=True)
+    spec = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": f"ipykernel {packages.name}",
+        "language": "python",
+        "env": {"PYTHONPATH": str(packages)},
+    }
+    (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
 
 
 def _ask(address: str, method: str = "GET") -> bytes:
@@ -170,15 +187,21 @@ def page(chromium, request):
 
 @pytest.fixture
 def open_notebook(jupyter, page, request):
-    """``open_notebook(app, cells...)``: a new notebook in an application, its kernel ready."""
+    """``open_notebook(app, cells...)``: a new notebook in an application, its kernel ready.
 
-    def opened(app: str, *cells: str):
-        name = f"{re.sub(r'[^a-z0-9]+', '-', request.node.name.lower()).strip('-')}/flow.ipynb"
-        jupyter.write(name, *cells)
-        page.goto(jupyter.address(app, name))
+    ``kernel`` is a version of ipykernel, where it is not to be that of the environment.
+    """
+    name = Path(re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")) / "flow.ipynb"
+
+    def opened(app: str, *cells: str, kernel: str = ""):
+        if kernel and not (OTHER_KERNELS / kernel).exists():
+            pytest.skip(f"ipykernel {kernel} is not in {OTHER_KERNELS.name}/")
+        jupyter.write(str(name), *cells, kernel=kernel or "python3")
+        page.goto(jupyter.address(app, str(name)))
         ready(page)
         return page
 
+    opened.folder = jupyter.folder / name.parent
     yield opened
     jupyter.end_kernels()
 

@@ -1,0 +1,140 @@
+"""What works while a cell runs, with each generation of ipykernel: 6 hears nothing meanwhile, 7.3 and 7.4 route apart.
+
+Bodies wait for a file, so that a test decides when they end, however slow the machine is.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+DEAF = "6.31.0"
+HEARING = ("", "7.3.0")
+APPS = pytest.mark.parametrize("app", ["lab", "notebook"])
+KERNELS = pytest.mark.parametrize("kernel", [*HEARING, DEAF])
+LOAD = "%load_ext nbsteps\n%matplotlib inline"
+SHOW = "%pipeline"
+RAW = "%%step load\nraw = [1, 2, 3]"
+GATE = '%%step gate --approve "Publish?"\npublished = raw'
+DRAWS = (
+    "%%step slow\nimport time\nfrom pathlib import Path\nimport matplotlib.pyplot as plt\nplt.plot(raw)\n"
+    "while not Path('go').exists():\n    time.sleep(0.02)\nslow = 1"
+)
+
+RUN_CELL = """async ([index, wait]) => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  panel.content.activeCellIndex = index;
+  const ran = window.jupyterapp.commands.execute("notebook:run-cell");
+  if (wait) await ran;
+}"""
+STATE = """([step, states]) => states.includes(document.querySelector(`.nbs [data-step="${step}"]`)?.dataset.s)"""
+
+
+def run_cell(page, index, *, wait=True):
+    page.evaluate(RUN_CELL, [index, wait])
+
+
+@pytest.fixture
+def show(open_notebook):
+    """``show(app, kernel, cells...)``: a notebook whose second cell shows the pipeline."""
+
+    def shown(app, kernel, *cells):
+        page = open_notebook(app, LOAD, SHOW, *cells, kernel=kernel)
+        for index in (0, 1):
+            run_cell(page, index)
+        page.locator(".nbs .node").first.wait_for()
+        return page
+
+    shown.go = open_notebook.folder / "go"
+    return shown
+
+
+def await_state(page, step, *states):
+    page.wait_for_function(STATE, arg=[step, list(states)])
+
+
+def await_run(page, state):
+    page.wait_for_function("state => document.querySelector('.nbs .run .pill')?.dataset.s === state", arg=state)
+
+
+def press(page, name):
+    page.locator(".nbs").get_by_role("button", name=name, exact=True).click()
+
+
+def press_bar(page, name):
+    page.locator(f'.nbs-bar button[aria-label="{name}"]:not([disabled])').click()
+
+
+@APPS
+@KERNELS
+def test_cancel_ends_a_body_from_both_toolbars(show, app, kernel):
+    page = show(app, kernel, RAW, DRAWS)
+    press(page, "Run")
+    await_state(page, "slow", "running")
+    press(page, "Cancel")
+    await_run(page, "cancelled")
+    press_bar(page, "Run pipeline")
+    await_state(page, "slow", "running")
+    press_bar(page, "Cancel run")
+    await_state(page, "slow", "cancelled")
+    show.go.touch()
+    press_bar(page, "Run pipeline")
+    await_state(page, "slow", "succeeded")
+
+
+@APPS
+@KERNELS
+def test_what_is_approved_during_a_cell_is_approved_and_its_figure_is_not_lost(show, app, kernel):
+    page = show(app, kernel, RAW, GATE, DRAWS, "%pipeline run")
+    run_cell(page, 5, wait=False)
+    await_state(page, "gate", "waiting")
+    await_state(page, "slow", "running")
+    form = page.locator(".nbs form.appr")
+    form.get_by_role("button", name="Approve").click()
+    if kernel != DEAF:
+        form.wait_for(state="detached")
+        await_state(page, "slow", "running")
+    show.go.touch()
+    await_state(page, "gate", "succeeded", "cached")  # the run goes on, and so does one that the click asked for
+    await_state(page, "slow", "succeeded", "cached")
+    page.locator(".jp-Cell").nth(5).locator(".jp-OutputArea-output img").wait_for()
+    assert page.locator(".jp-Cell").nth(5).locator(".jp-OutputArea-output img").count() == 1
+
+
+def load_again_during_a_run(page):
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    press(page, "Run")
+    await_state(page, "slow", "running")
+    page.reload()
+
+
+@pytest.mark.parametrize(("app", "kernel"), [("lab", ""), ("lab", "7.3.0"), ("notebook", "")])
+def test_a_page_loaded_during_a_run_shows_it_and_can_cancel_it(show, app, kernel):
+    page = show(app, kernel, RAW, DRAWS)
+    load_again_during_a_run(page)
+    page.locator('.nbs-understudy .nbs [data-step="slow"][data-s=running]').wait_for()
+    page.locator('.nbs-state:has-text("Running")').wait_for()
+    press(page, "Cancel")
+    # When the kernel is free the widget itself takes over.
+    page.locator('.jp-OutputArea-output:not(.nbs-understudy) .nbs [data-step="slow"][data-s=cancelled]').wait_for()
+    page.locator(".nbs-understudy").wait_for(state="detached")
+
+
+def test_a_page_loaded_during_a_run_of_a_deaf_kernel_shows_the_saved_picture(show):
+    page = show("lab", DEAF, RAW, DRAWS)
+    load_again_during_a_run(page)
+    page.locator(".nbs-understudy", has_text="until the kernel answers").wait_for()
+    assert page.get_by_text("Loading widget").is_hidden()
+    page.locator('.nbs-state:has-text("Connecting")').wait_for()
+    show.go.touch()
+    await_state(page, "slow", "succeeded")
+    page.locator(".nbs-understudy").wait_for(state="detached")
+
+
+def test_a_notebook_whose_kernel_is_gone_shows_the_picture(show, jupyter):
+    page = show("lab", "", RAW)
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.reload()
+    page.locator(".nbs-understudy", has_text="Execute this cell to use it").wait_for()
