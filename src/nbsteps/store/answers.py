@@ -75,14 +75,14 @@ class Answers:
         """Results of items under these keys, newest first; one look into the home at most."""
         with self._lock:
             self._refresh()
-            found = self._index.items(keys)
-            missing: Collection[str] = [key for key in keys if key not in found]
-            if missing and self._index.home_items:
-                more, missing = self._glance.items(self._index, missing)
-                found |= more
-            if missing and self._index.home_items:
-                found |= self._look(lambda c, **_: self._items_from(c, missing)) or {}
-            return found
+            fresh = self._index.items(keys)
+            if not self._index.home_items:
+                return fresh
+            older, unknown = self._glance.items(self._index, keys)
+            if any(key not in fresh for key in unknown):
+                older |= self._look(lambda c, **_: self._items_from(c, unknown)) or {}
+            both = ((key, (*fresh.get(key, ()), *older.get(key, ()))) for key in keys)
+            return {key: found for key, found in both if found}
 
     def _items_from(
         self, connection: duckdb.DuckDBPyConnection, keys: Collection[str]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
-from nbsteps.core.events import Event
 from nbsteps.store.home import Home
+from nbsteps.store.index import FOLLOWED, Index
 from nbsteps.store.journal import EVENTS, VALUE, Frame, Tail, in_order, owner_of, segments
 from nbsteps.store.merge import fresh
-from nbsteps.store.records import PASSING, decode
+from nbsteps.store.records import PASSING, RESTORED, decode
 
 
 class Follower:
@@ -112,12 +111,15 @@ def _substantial(frame: Frame) -> bool:
     return frame.kind == VALUE or (frame.kind == EVENTS and any(record[0] not in PASSING for record in frame.content))
 
 
-def events(frames: list[Frame]) -> Iterator[tuple[Event, Any]]:
-    """Events of frames, each with what the store added."""
+def apply(frames: list[Frame], index: Index) -> None:
+    """Have the index follow what frames say."""
     for frame in frames:
         if frame.kind == EVENTS:
             for record in frame.content:
-                yield decode(record), record[1]
+                if record[0] == RESTORED:  # nearly all of what is left by those who only restored
+                    index.restored(record[1][1], record[4], record[1][0])
+                elif record[0] in FOLLOWED:
+                    index.apply(decode(record), record[1])
 
 
 def payloads(frames: list[Frame]) -> Iterator[tuple[str, bytes]]:

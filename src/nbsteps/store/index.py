@@ -21,7 +21,7 @@ from nbsteps.core.events import (
 from nbsteps.core.model import Artifact, Result
 from nbsteps.core.states import StepState
 from nbsteps.ports import Last, Recall
-from nbsteps.store.records import decode_result, loads
+from nbsteps.store.records import KINDS, decode_result, loads
 
 _RECENT: Final = 1 << 62
 """Order of the first result that is known from a journal: behind all that were folded."""
@@ -97,6 +97,7 @@ class Index:
         self._by_static: dict[str, dict[str, None]] = {}
         self._by_step: dict[tuple[str, str], dict[str, None]] = {}
         self._last: dict[tuple[str, str], tuple[StepState, str | None]] = {}
+        self._heard: set[tuple[str, str]] = set()
         self._cleared: set[str] = set()
         self._notebooks: dict[str, str] = {}
         self._order = _RECENT
@@ -151,6 +152,20 @@ class Index:
             identifier = self._last.get((notebook, step), (None, None))[1]
         self._last[notebook, step] = StepState(state), identifier
 
+    def recorded(self, notebook: str, step: str, state: str, identifier: str | None) -> None:
+        """Take in what the home says of a step's last outcome, unless journals that are not folded told a later one."""
+        if (notebook, step) not in self._heard:
+            self.set_last(notebook, step, state, identifier)
+            return
+        told, result = self._last.get((notebook, step), (None, None))
+        if told is not None and result is None:
+            self.set_last(notebook, step, told, identifier)
+
+    def _hear(self, notebook: str, step: str, state: StepState, identifier: str | None = None) -> None:
+        """Take in a last outcome that is not folded."""
+        self._heard.add((notebook, step))
+        self.set_last(notebook, step, state, identifier)
+
     def apply(self, event: Event, extra: Any) -> None:
         """Follow an event of this or another process; ``extra`` is ``[identifiers, notebook]``."""
         follow = _FOLLOWS.get(type(event))
@@ -159,7 +174,7 @@ class Index:
 
     def _succeeded(self, event: StepSucceeded, extra: Any) -> None:
         self._result(event.result, extra[0], reusable=not event.uncacheable)
-        self.set_last(event.result.notebook, event.step, StepState.SUCCEEDED, extra[0])
+        self._hear(event.result.notebook, event.step, StepState.SUCCEEDED, extra[0])
 
     def _result(self, result: Result, identifier: str, *, reusable: bool) -> None:
         self._order += 1
@@ -171,23 +186,28 @@ class Index:
 
     def _accepted(self, event: Accepted, extra: Any) -> None:
         self._result(event.result, extra[0], reusable=True)
-        self.set_last(event.notebook, event.step, StepState.SUCCEEDED, extra[0])
+        self._hear(event.notebook, event.step, StepState.SUCCEEDED, extra[0])
 
     def _restored(self, event: StepRestored, extra: Any) -> None:
-        self.set_last(extra[1], event.step, StepState.CACHED, extra[0])
+        self.restored(extra[1], event.step, extra[0])
+
+    def restored(self, notebook: str, step: str, identifier: str | None) -> None:
+        """A step was restored from a result."""
+        self._hear(notebook, step, StepState.CACHED, identifier)
 
     def _ended(self, event: StepEnded, extra: Any) -> None:
-        self.set_last(extra[1], event.step, event.state, None)
+        self._hear(extra[1], event.step, event.state)
 
     def _waiting(self, event: StepWaiting, _extra: Any) -> None:
         self.ask(event.request)
-        self.set_last(event.request.notebook, event.step, StepState.WAITING, None)
+        self._hear(event.request.notebook, event.step, StepState.WAITING)
 
     def _run_started(self, event: RunStarted, _extra: Any) -> None:
         self._notebooks[event.run_id] = event.run.notebook
 
     def _forget(self, event: Cleared, extra: Any) -> None:
         self.clear(extra[0])
+        self._heard.add((event.notebook, event.step))
         self._last.pop((event.notebook, event.step), None)
 
     def items(self, keys: Collection[str]) -> dict[str, tuple[Result, ...]]:
@@ -204,8 +224,9 @@ class Index:
         every = (one for found in self._items.values() for one in found)
         return [identifier for identifier, result in every if (result.notebook, result.step) == (notebook, step)]
 
-    def items_folded(self) -> None:
+    def folded(self) -> None:
         """The home has everything now that journals held."""
+        self._heard.clear()
         self.home_items = self.home_items or bool(self._items)
         self._items.clear()
 
@@ -291,3 +312,6 @@ _FOLLOWS: Final[dict[type[Event], Callable[[Index, Any, Any], None]]] = {
     Cleared: Index._forget,  # noqa: SLF001 - (the same)
 }
 """Class of event to how it is followed; every other event changes nothing here."""
+
+FOLLOWED: Final = frozenset(code for code, kind in KINDS.items() if kind in _FOLLOWS)
+"""Codes of the records of these events."""

@@ -135,7 +135,7 @@ def adopt(snapshot: Snapshot, index: Index) -> None:
     for row in snapshot.results():
         index.add(Entry.stored(tuple(row)))
     for row in about["latest"]:
-        index.set_last(*row)
+        index.recorded(*row)
     index.statics.update(about["statics"])
     index.steps.update((notebook, step) for notebook, step in about["steps"])
     if about["requests"] is not None:

@@ -186,7 +186,7 @@ def _add(index: Index, rows: Iterable[Row]) -> None:
 
 def _last(index: Index, rows: Iterable[Row]) -> None:
     for notebook, step, state, result in rows:
-        index.set_last(notebook, step, state, result)
+        index.recorded(notebook, step, state, result)
 
 
 def _query(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = None) -> list[Row]:

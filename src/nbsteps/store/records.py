@@ -331,7 +331,9 @@ _DECODERS: Final[dict[str, Callable[[Record], Event]]] = {
     "done": lambda r: RunEnded(r[0], r[1], RunState(r[2])),
 }
 
-NAMES: Final = {code: kind.__name__ for kind, (code, _) in _ENCODERS.items()}
+KINDS: Final = {code: kind for kind, (code, _) in _ENCODERS.items()}
+"""Code of a record to its event's class."""
+NAMES: Final = {code: kind.__name__ for code, kind in KINDS.items()}
 """Code of a record to the name of its event's class."""
 
 DURABLE: Final = frozenset(
@@ -351,5 +353,7 @@ DURABLE: Final = frozenset(
 """Events that are on the disk before whoever emits them goes on."""
 SUBSTANCE: Final = frozenset({StepSucceeded, ItemsSucceeded, Accepted, Cleared})
 """What makes folding worth the while: a process that only restored leaves its lines for the next one that reads."""
-PASSING: Final = frozenset({"run", "hit", "end", "done", "context", "warn", "slow"})
+RESTORED: Final = "hit"
+"""Code of a step that was restored."""
+PASSING: Final = frozenset({"run", RESTORED, "end", "done", "context", "warn", "slow"})
 """Codes of what a process writes that executes nothing: its lines can wait, also when it is gone."""
