@@ -66,7 +66,7 @@ def test_a_small_terminal_shows_what_goes_on_and_counts_the_rest():
     nodes |= {"now": node(StepState.RUNNING), "bad": node(StepState.FAILED), "next": node(StepState.PENDING)}
     lines = tree(nodes).lines(120.0, 80, 6)
     assert [line.split()[1] for line in lines[1:5]] == ["s0", "now", "bad", "next"]
-    assert lines[5] == "… 49 more: 49 cached"
+    assert lines[5] == "… 49 more: 49 restored"
 
 
 @pytest.mark.parametrize("width", [1, 8, 20, 40, 200])

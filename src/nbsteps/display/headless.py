@@ -7,7 +7,7 @@ from typing import Any
 
 from nbsteps.core.graph import Graph
 from nbsteps.core.states import StepState
-from nbsteps.display.standing import SIGNS, WORDS
+from nbsteps.display.standing import SIGNS, outcome
 from nbsteps.display.wording import duration, one_line
 
 
@@ -31,7 +31,7 @@ def fact_line(fact: Mapping[str, Any]) -> str:
     seconds = fact.get("duration_s") or 0.0
     took = f" {duration(seconds)}" if seconds and state is StepState.SUCCEEDED else ""
     why = f"  {one_line(str(detail))}" if detail and detail != "unchanged" else ""
-    return f"{SIGNS[state]} {one_line(str(fact['step']))}  {WORDS[state].lower()}{took}{why}"
+    return f"{SIGNS[state]} {one_line(str(fact['step']))}  {outcome(state)}{took}{why}"
 
 
 def _context_line(fact: Mapping[str, Any]) -> str:

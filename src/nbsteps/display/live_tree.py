@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Self, TextIO
 
 from nbsteps.core.states import StepState
-from nbsteps.display.standing import SIGNS, WORDS
+from nbsteps.display.standing import SIGNS, outcome
 from nbsteps.display.wording import duration, one_line, roughly
 
 _PERIOD: Final = 0.1
@@ -95,7 +95,7 @@ class LiveTree:
         return [
             (f"{' ' * indent}{SIGNS.get(StepState(state), '?')} ", colour),
             (shown.ljust(column - indent), ""),
-            (f"  {WORDS[StepState(state)].lower()}", colour),
+            (f"  {outcome(StepState(state))}", colour),
             (f"  {number}" if number else "", _FAINT),
             *bar,
             (f"  {reasons}" if reasons else "", _FAINT),
@@ -115,7 +115,7 @@ class LiveTree:
         return [name for name in names if name in chosen]
 
     def _rest(self, names: Iterable[str]) -> list[Piece]:
-        states = Counter(WORDS[StepState(self._nodes[name]["state"])].lower() for name in names)
+        states = Counter(outcome(StepState(self._nodes[name]["state"])) for name in names)
         told = ", ".join(f"{number} {word}" for word, number in states.most_common())
         return [(f"… {sum(states.values())} more: {told}", _FAINT)]
 

@@ -29,7 +29,7 @@ from nbsteps.core.events import (
 )
 from nbsteps.core.model import Failure, ItemCounts
 from nbsteps.core.states import ApprovalState, StepState
-from nbsteps.display.standing import SIGNS, WORDS
+from nbsteps.display.standing import SIGNS, outcome
 from nbsteps.display.wording import count, duration, one_line
 
 _ITEM: Final = 8
@@ -104,10 +104,10 @@ class ProgressLines:
                 words = f"succeeded in {duration(event.result.duration)}{items}"
                 self._line(StepState.SUCCEEDED, event.step, words, kept)
             case StepRestored():
-                words = f"restored, spared {duration(event.time_saved)}"
+                words = f"{outcome(StepState.CACHED)}, spared {duration(event.time_saved)}"
                 self._line(StepState.CACHED, event.step, words)
             case StepEnded():
-                self._line(event.state, event.step, f"{WORDS[event.state].lower()}{items}", event.reason)
+                self._line(event.state, event.step, f"{outcome(event.state)}{items}", event.reason)
                 self._hint(self._failures.get(event.step))
 
     def _decision(self, event: StepWaiting | ApprovalDecided | Accepted | Cleared) -> None:

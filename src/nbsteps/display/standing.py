@@ -52,6 +52,11 @@ SIGNS: Final = MappingProxyType(
 _ACTIVE: Final = frozenset({StepState.QUEUED, StepState.RUNNING, StepState.RETRYING, StepState.WAITING})
 
 
+def outcome(state: StepState) -> str:
+    """What a run did with a step, as its lines say it: a step whose result is cached was restored."""
+    return "restored" if state is StepState.CACHED else WORDS[state].lower()
+
+
 def shown_state(state: StepState, decision: Decision) -> str:
     """The id to show for a step that ended in ``state`` the last time and for which ``decision`` is the forecast."""
     if state in _ACTIVE:

@@ -16,7 +16,7 @@ from nbsteps.core.states import StepState
 from nbsteps.display.asking import request_lines
 from nbsteps.display.diff import unified
 from nbsteps.display.estimate import Task, outlook
-from nbsteps.display.standing import SIGNS, STALE, WORDS, shown_state, shown_word
+from nbsteps.display.standing import SIGNS, STALE, WORDS, outcome, shown_state, shown_word
 from nbsteps.display.view import NodeView
 from nbsteps.display.wording import count, duration, indent, moment, one_line, plain, size, table
 
@@ -39,7 +39,6 @@ EMPTY: Final = "No steps yet"
 
 _SOURCE: Final = frozenset({ReasonKind.CODE, ReasonKind.HELPER})
 _RAN: Final = "ran"
-_RESTORED: Final = "restored"
 
 
 def problem_lines(problems: Iterable[Problem]) -> str:
@@ -130,9 +129,6 @@ def _badge(rows: list[tuple[str, StepState, Decision, Result | None]]) -> str:
     return f"{head}: {', '.join(words)}"
 
 
-_RUN_WORDS: Final[Mapping[StepState, str]] = {StepState.SUCCEEDED: _RAN, StepState.CACHED: _RESTORED}
-
-
 def run_lines(result: RunResult) -> str:
     """A finished run: one line of counts and times, then the steps that went wrong, each with error and hint."""
     took = ""
@@ -170,7 +166,7 @@ def _handled(steps: Iterable[StepRun], failed: int) -> str:
 
 
 def _run_word(state: StepState) -> str:
-    return _RUN_WORDS.get(state, WORDS[state].lower())
+    return _RAN if state is StepState.SUCCEEDED else outcome(state)
 
 
 def _trouble(step: StepRun) -> str:
@@ -178,7 +174,7 @@ def _trouble(step: StepRun) -> str:
     failure = step.failure
     said = step.reason if failure is None else f"{failure.error_type}: {failure.message}".removesuffix(": ")
     first, *more = plain(said).strip().split("\n")
-    head = f"  {SIGNS[step.state]} {plain(step.step)} {WORDS[step.state].lower()}"
+    head = f"  {SIGNS[step.state]} {plain(step.step)} {outcome(step.state)}"
     lines = [f"{head}: {first}" if first else head, *(f"    {line}".rstrip() for line in more)]
     if failure is not None and failure.hint:
         lines.append(indent(plain(failure.hint)))
@@ -236,7 +232,7 @@ def _origin(result: Result) -> str:
 def restored_note(result: Result, now: float) -> str:  # noqa: ARG001 - callers hand in their clock, for an age
     """The line above replayed output; when it was computed is given in local time."""
     spared = duration(result.duration)
-    return f"{_RESTORED} {plain(result.step)} from {moment(result.ended_at)}, spared {spared}"
+    return f"{outcome(StepState.CACHED)} {plain(result.step)} from {moment(result.ended_at)}, spared {spared}"
 
 
 def accepted_line(result: Result, reasons: Iterable[Reason]) -> str:
@@ -261,5 +257,5 @@ def ended_note(step: StepRun, trigger: str, error: BaseException | None = None) 
     tries = f" after {count(step.attempts, 'attempt')}" if step.attempts > 1 else ""
     said = step.failure is not None and step.reason == f"{step.failure.error_type}: {step.failure.message}"
     why = "" if said and error is not None else plain(step.reason)
-    head = f"{plain(step.step)} {WORDS[step.state].lower()}{tries}"
+    head = f"{plain(step.step)} {outcome(step.state)}{tries}"
     return f"{head}: {one_line(why)}" if why else head

@@ -122,7 +122,7 @@ def _step_name(source: str) -> str:
 
 
 def _content(cell: Cell) -> tuple[str, tuple[str, ...]] | None:
-    """What tells a step from others beside its name: body, outputs; None for a context cell and where twins are fine."""
+    """What tells a step from others but its name: body, outputs; None for a context cell, and where twins are fine."""
     understood, _problems = understand(cell, 0)
     if not isinstance(understood, Draft) or understood.options.branch:
         return None
