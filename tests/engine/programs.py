@@ -90,7 +90,8 @@ def programs(draw: Any) -> list[Cell]:
                 reads=reads,
                 trigger=draw(st.sampled_from(list(Trigger) if draw(st.integers(0, 3)) == 0 else USUAL)),
                 retries=retries,
-                flaky=0 if mapped else draw(st.integers(0, retries)),
+                # Of a map: that many of its items' bodies altogether, so that no item fails too often.
+                flaky=draw(st.integers(0, retries)),
                 breaks=some_break and draw(st.integers(0, 2)) == 0,
                 # Only the last member may go without a condition: it takes what no other takes.
                 when="yes" if name in MEMBERS[:2] and not when else when,

@@ -8,7 +8,9 @@ lines, which knows nothing of the engine, says how each step must end and what i
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -16,10 +18,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from nbsteps.core.decide import Action
+from nbsteps.core.errors import CrashedError
 from nbsteps.core.events import ItemsSucceeded, StepEnded, StepRestored, StepSucceeded
 from nbsteps.core.missing import MISSING
 from nbsteps.core.states import GOOD, TERMINAL, ApprovalState, StepState
 from nbsteps.engine.approval import Approvals
+from nbsteps.engine.executed import Means
+from nbsteps.ports import Outcome, Reply
 from nbsteps.testing import FakeEvaluator, MemoryStore
 from tests.engine.acting import begin
 from tests.engine.programs import HELPERS, ITEMS, NAMES, PLUS, Oracle, producer, programs
@@ -46,6 +51,7 @@ class World:
     calls: Counter[str] = field(default_factory=Counter)
     count: int = 0
     cancel: Any = None
+    means: Means = field(default_factory=Means)
 
     def begin(self, fault: Fault) -> None:
         self.fault, self.count = fault, 0
@@ -59,7 +65,7 @@ class World:
         return self.fault.kind if self.count == self.fault.at else ""
 
     def __call__(self, step: str) -> None:
-        struck = self.strike("interrupt", "cancel")
+        struck = self.strike("interrupt", "cancel") if self.means.workers == 1 else self.strike("cancel")
         if struck == "interrupt":
             raise KeyboardInterrupt
         if struck:
@@ -87,11 +93,73 @@ class MortalStore(MemoryStore):
         super().emit(event)
 
 
+class HandLanes:
+    """Workers whose answers come in any order while the loop waits; the one that the fault strikes dies."""
+
+    def __init__(self, session: Any, world: World, order: int) -> None:
+        self.session, self.world, self.order = session, world, order
+        self.flying: list[tuple[Any, Any, Any]] = []
+        self.lanes: list[HandLane] = []
+
+    def open(self, _executor: Any, workers: int) -> list[HandLane]:
+        self.lanes += [HandLane(self) for _ in range(workers - len(self.lanes))]
+        return self.lanes[:workers]
+
+    def wait(self, _futures: Any, _seconds: float) -> None:
+        if self.flying:
+            _, future, answer = self.flying.pop(self.order % len(self.flying))
+            (future.set_exception if isinstance(answer, BaseException) else future.set_result)(answer)
+        else:
+            self.session.services.clock.sleep(_seconds)
+
+    def answer(self, order: Any) -> Any:
+        return (
+            CrashedError("died") if self.world.strike("crash") else tuple(map(partial(self.reply, order), order.items))
+        )
+
+    def reply(self, order: Any, item: Any) -> Reply:
+        evaluator = self.session.services.evaluator
+        evaluator.executed.append(order.step.name)
+        names = {**evaluator.offered, **order.shared, **item}
+        try:
+            exec(order.step.body, names)  # noqa: S102 - executing a body is what a worker does
+        except Exception as error:  # noqa: BLE001 - as a worker
+            return Reply(Outcome(error=error))
+        return Reply(Outcome(), {name: names[name] for name in order.outputs if name in names})
+
+
+class HandLane:
+    """One of them."""
+
+    kind, kills, free, pid = "hands", True, True, 4711
+
+    def __init__(self, lanes: HandLanes) -> None:
+        self.lanes = lanes
+
+    def pack(self, order: Any) -> Any:
+        return order
+
+    def submit(self, order: Any, _tell: Any) -> Any:
+        future: Future[Any] = Future()
+        self.lanes.flying.append((self, future, self.lanes.answer(order)))
+        return future
+
+    def stop(self) -> None:
+        self.lanes.flying = [each for each in self.lanes.flying if each[0] is not self]
+
+    def release(self, token: str) -> None:
+        """Nothing was kept."""
+
+
 FAULTS = st.one_of(
+    st.builds(Fault, st.just("crash"), st.integers(1, 6)),
     st.builds(Fault, st.sampled_from(["interrupt", "cancel"]), st.integers(1, 12)),
     st.builds(Fault, st.just("cancel in a wait"), st.integers(1, 4)),
     st.builds(Fault, st.sampled_from(["die before", "die after"]), st.integers(1, 40)),
 )
+
+
+MEANS = [Means(1), Means(2), Means(3, "hands")]
 
 
 class Orchestration(RuleBasedStateMachine):
@@ -102,10 +170,10 @@ class Orchestration(RuleBasedStateMachine):
         self.shared = MemoryStore()
         self.session = None
 
-    @initialize(cells=programs())
-    def begin(self, cells):
-        self.cells = cells
-        self.world = World({})
+    @initialize(cells=programs(), means=st.sampled_from(MEANS), order=st.integers(0, 3))
+    def begin(self, cells, means, order):
+        self.cells, self.means, self.order = cells, means, order
+        self.world = World({}, means=means)
         self.restart()
 
     def sources(self):
@@ -127,6 +195,8 @@ class Orchestration(RuleBasedStateMachine):
             sleep(seconds)
 
         clock.sleep = slept
+        lanes = self.session.services.lanes = HandLanes(self.session, self.world, self.order)
+        clock.wait = lanes.wait
 
     @property
     def executed(self):
@@ -140,7 +210,7 @@ class Orchestration(RuleBasedStateMachine):
         self.executed.clear()
         self.world.begin(fault)
         try:
-            result, _ = self.session.run()
+            result, _ = self.session.run(means=self.means)
         except Killed:
             result = None
         committed = {e.step for e in self.shared.events[before:] if isinstance(e, StepSucceeded | StepRestored)}
@@ -166,7 +236,8 @@ class Orchestration(RuleBasedStateMachine):
     def run_with_a_fault(self, fault, fresh):
         expected = Oracle(self.cells)
         result, committed = self.play(fault)
-        if result is not None:
+        # A worker that dies may cost the last attempt: then whatever follows from a failure may be.
+        if result is not None and fault.kind != "crash":
             for name, step in result.steps.items():
                 state = StepState.SUCCEEDED if step.state is StepState.CACHED else step.state
                 assert state in {expected.ends[name], StepState.CANCELLED, StepState.WAITING, StepState.PENDING}

@@ -24,9 +24,14 @@ def order_of(body, outputs=("y",), items=({},), **shared):
     return Order(step_of(body, outputs), shared, token=body, items=items, outputs=outputs, folder=Path.cwd())
 
 
+def silent(*_words):
+    pass
+
+
 @pytest.fixture
 def perform(shell):
-    return ThreadBodies(shell).perform
+    bodies = ThreadBodies(shell)
+    return lambda order: bodies.perform(order, silent)
 
 
 def texts(reply):
@@ -70,9 +75,9 @@ def test_errors_are_outcomes(perform, body):
 def test_threads_and_the_main_thread_do_not_hear_each_other(shell, perform, capsys):
     started, go = threading.Event(), threading.Event()
     body = "print('one')\nstarted.set()\ngo.wait()\nprint('two')\ny = 1"
-    lane = ThreadLane(perform)
+    lane = ThreadLane(lambda order, _tell: perform(order))
     with capture(shell, live=True) as displays:
-        future = lane.submit(lane.pack(order_of(body, started=started, go=go)))
+        future = lane.submit(lane.pack(order_of(body, started=started, go=go)), silent)
         assert started.wait(60)
         sys.stdout.write("main\n")
         go.set()
