@@ -122,6 +122,7 @@ function Overview({ detail, setTab, select, store }: Omit<BodyProps, "tab">) {
         {detail.history.length > 1 && <History detail={detail} />}
       </div>
       <div>
+        {detail.items && <Items items={detail.items} />}
         {detail.attempts.length > 0 && <><Head text="Attempts" /><Attempts detail={detail} brief /></>}
         <Head text="Inputs" />
         <Values values={detail.inputs} none="It reads nothing from other steps" select={select} brief />
@@ -130,6 +131,25 @@ function Overview({ detail, setTab, select, store }: Omit<BodyProps, "tab">) {
         {detail.options.length > 0 && <><Head text="Options" /><Options detail={detail} /></>}
       </div>
     </div>
+  );
+}
+
+/** What became of a map's items the last time: as a bar and in words. */
+function Items({ items }: { items: NonNullable<Detail["items"]> }) {
+  const parts: [string, number, string][] = [
+    ["succeeded", items.executed - items.failed, "executed"],
+    ["cached", items.total - items.executed, "restored or not run"],
+    ["failed", items.failed, "failed"],
+  ];
+  const there = parts.filter(([, number]) => number > 0);
+  return (
+    <>
+      <Head text="Items" right={`${items.total} in the last run`} />
+      <div class="ib" aria-hidden="true">{there.map(([state, number]) => <i key={state} data-s={state} style={{ flexGrow: number }} />)}</div>
+      <p class="its">
+        {there.map(([state, number, word]) => <span key={state} class="st" data-s={state}><Mark state={state} small /><span class="w num">{number} {word}</span></span>)}
+      </p>
+    </>
   );
 }
 
@@ -390,8 +410,11 @@ function Attempts({ detail, brief = false }: { detail: Detail; brief?: boolean }
         {detail.attempts.slice(0, brief ? 6 : 500).map((attempt) => (
           <tr key={`${attempt.item} ${attempt.attempt}`}>
             <td class="num">{attempt.attempt}</td>
-            {items && <td class="mono tr wide-cell" title={attempt.item}>{attempt.item}</td>}
-            <td title={attempt.error}><State state={attempt.state} word={attempt.error.split(":")[0] || attempt.word} /></td>
+            {items && <td class="mono" title={attempt.item}>{attempt.item.slice(0, 8)}</td>}
+            <td class="tr wide-cell" title={attempt.error}>
+              <State state={attempt.state} word={attempt.error.split(":")[0] || attempt.word} />
+              {!brief && attempt.error.includes(":") && <span class="said">{attempt.error.slice(attempt.error.indexOf(":") + 1)}</span>}
+            </td>
             <td class="mut num">{clock(attempt.started)}</td>
             <td class="rgt num">{attempt.duration}</td>
             {!brief && <td class="rgt num mut">{attempt.delay}</td>}
@@ -404,10 +427,11 @@ function Attempts({ detail, brief = false }: { detail: Detail; brief?: boolean }
 
 function History({ detail }: { detail: Detail }) {
   const longest = Math.max(...detail.history.map((bar) => bar.seconds), 1e-9);
+  const said = `Last ${detail.history.length} runs${detail.median === "unknown" ? "" : `, median ${detail.median}`}`;
   return (
     <>
-      <Head text="Duration" right={`Last ${detail.history.length} runs, median ${detail.median}`} />
-      <div class="bars" role="img" aria-label={`Durations of the last ${detail.history.length} runs, median ${detail.median}`}>
+      <Head text="Duration" right={said} />
+      <div class="bars" role="img" aria-label={`Durations: ${said}`}>
         {detail.history.map((bar, i) => (
           <i key={i} data-s={bar.state} title={bar.text} style={{ height: `${Math.max(2, (bar.seconds / longest) * 46).toFixed(1)}px` }} />
         ))}

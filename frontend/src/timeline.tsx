@@ -53,7 +53,8 @@ export function Timeline({ store, run, choose, open }: { store: Store; run: stri
         <Button class={`btn ${only ? "is-hover" : ""}`} aria-pressed={only} onClick={() => setOnly(!only)}>Critical path only</Button>
         <Button icon="page" ghost onClick={() => void store.makeReport(found.run_id)}>Report</Button>
       </div>
-      <div class="gt" role="group" aria-label="Steps over time">
+      <div class="gts" tabIndex={0} role="group" aria-label="Steps over time">
+      <div class="gt">
         <div class="ax" aria-hidden="true">
           {found.ticks.map((tick) => (
             <i key={tick.at} class="tick" style={{ left: `${share(tick.at, found)}%`, "--lanes": lanes.length }}><span>{tick.text}</span></i>
@@ -62,6 +63,7 @@ export function Timeline({ store, run, choose, open }: { store: Store; run: stri
         {lanes.slice(0, MANY).map((lane, i) => (
           <Row key={lane.step} lane={lane} view={found} drop={drop(lane, lanes, found, i)} open={open} />
         ))}
+      </div>
       </div>
       <div class="leg" aria-hidden="true">
         {found.kinds.map(([kind, text]) => <span key={kind}><i class={`sg ${KIND[kind]?.[0]}`} data-s={KIND[kind]?.[1]} />{text}</span>)}

@@ -72,7 +72,7 @@ function Manner({ store }: { store: Store }) {
         </select>
       </label>
       <label class="lbl">
-        <span class="hide-n">Executor</span>
+        <span class="word">Executor</span>
         <select class="fld" aria-label="Executor" value={executor} onChange={(e) => store.choose({ executor: e.currentTarget.value })} title="Where bodies are executed, from the next run on. Default: steps in the kernel, items of maps in processes where there is more than one worker">
           {names.map((name) => (
             <option key={name} value={name} selected={name === executor}>

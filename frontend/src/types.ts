@@ -146,6 +146,8 @@ export interface Detail {
   attempts: AttemptRow[];
   history: Bar[];
   median: string;
+  /** What became of a map's items the last time; null for other steps. */
+  items: { total: number; executed: number; failed: number } | null;
   /** Keeping the stored result although code changed: what tells this offer from any other, when it was made. */
   accept: { seen: string; made: string } | null;
   /** Who kept the stored result although code had changed; "" for nobody. */

@@ -287,7 +287,9 @@ def test_axe_finds_nothing(show, theme):
     press(page, "Run")
     await_run(page, "failed")
     page.add_script_tag(path=AXE)
-    found = []
+    press(page, "Report")
+    page.locator(".nbs .offer").wait_for()
+    found = violations(page, "Report")
     for name in ("Overview", "Why", "Source", "Inputs and outputs", "Log", "Attempts"):
         open_panel(page, "wrong", name)
         found += violations(page, name)

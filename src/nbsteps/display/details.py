@@ -78,9 +78,18 @@ def detail(known: Known) -> dict[str, Any]:
         "attempts": [_attempt(row) for row in attempts],
         "history": history,
         "median": duration(median(executed)) if executed else "unknown",
+        "items": _items(known.steps),
         "accept": _offer(known),
         "kept": "" if result is None else one_line(result.accepted_by or ""),
     }
+
+
+def _items(steps: Sequence[Row]) -> dict[str, int] | None:
+    """What became of a map's items in the newest run that took it."""
+    row = steps[0] if steps else {}
+    if not row.get("items_total"):
+        return None
+    return {name: count(row, f"items_{name}") for name in ("total", "executed", "failed")}
 
 
 def _offer(known: Known) -> dict[str, str] | None:
