@@ -175,7 +175,7 @@ def test_items_and_their_values_are_read_with_one_look(
         keys(store, "a")
     opens.clear()
     found = store.find_items([f"k-m-i{n}" for n in range(4)])
-    assert [store.get(results[0].outputs["out"]) for results in found.values()] == [30, 20, 10]
+    assert [store.get(results[0].outputs["out"]) for results in found.values()] == [10, 20, 30]
     assert len(opens) == 1
 
 

@@ -16,7 +16,7 @@ from nbsteps.core.events import Cleared, RunStarted, StepEnded
 from nbsteps.core.model import Run
 from nbsteps.core.states import StepState
 from nbsteps.identity.content import digest
-from nbsteps.store import picture, reading
+from nbsteps.store import ledger, picture, reading
 from nbsteps.store.store import DuckStore
 from tests.store.script import NOTEBOOK, PARTS, Script, keys
 
@@ -184,11 +184,14 @@ def test_a_value_evicted_from_memory_before_the_merge_is_found(opened: Callable[
     assert store.get(artifact) == "text"
 
 
-def test_the_end_of_a_long_run_folds_it(opened: Callable[..., DuckStore], folder: Path) -> None:
+def test_the_end_of_a_long_run_folds_it(
+    opened: Callable[..., DuckStore], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "MERGE_RECORDS", 100)
     store = opened()
     script = Script(store)
     script.succeed("a")
-    for _ in range(2100):
+    for _ in range(110):
         script.restore("a")
     assert not (folder / "store.duckdb").exists()
     script.end()
