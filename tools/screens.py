@@ -47,8 +47,7 @@ MODEL = """async ([script, values, answers]) => {
   widget.default.render({model, el: document.body});
 }"""
 
-TWELVE: Final = tuple(
-    """\
+NOTEBOOK: Final = """\
 limit = 3
 def clean_text(text):
     return text.strip()
@@ -100,13 +99,14 @@ drift = vector
 sent = 'mail'
 
 ---
-%%step release_gate --approve "Publish the model to production?" --ask "share:float=0.5" "channel:staging|live" "count:int"
+%%step release_gate --approve "Publish the model?" --ask "share:float=0.5" "channel:staging|live" "count:int"
 released = model
 
 ---
 %%step publish_report
-published = released, drift""".split("\n\n---\n")
-)
+published = released, drift"""
+"""A common notebook, its cells divided by dashes."""
+TWELVE: Final = tuple(NOTEBOOK.split("\n\n---\n"))
 
 
 def cells(size: int) -> list[str]:
