@@ -178,7 +178,7 @@ def _parameters(pairs: Sequence[Sequence[str]]) -> dict[str, object]:
 def _run(args: argparse.Namespace) -> int:
     from nbsteps.display import text  # noqa: PLC0415 - keeps --help fast
     from nbsteps.notebook.watching import run_watched  # noqa: PLC0415 - keeps --help fast
-    from nbsteps.report import printed, read_report  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.report import printed, read_report, trouble  # noqa: PLC0415 - keeps --help fast
 
     request = _request(args)
     # Schedulers end jobs with SIGTERM: the kernel, the history and the output notebook deserve the same care then.
@@ -188,6 +188,8 @@ def _run(args: argparse.Namespace) -> int:
         _print_json(printed(report))
     else:
         _print(text.run_lines(read_report(report)))
+        if wrong := trouble(report):
+            _print(text.problem_lines(wrong))
         _print(f"output: {_shown_path(Path(report['output']))}")
     code: int = report["exit_code"]
     return code

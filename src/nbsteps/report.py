@@ -93,6 +93,11 @@ def run_report(result: RunResult, problems: Iterable[Problem] = (), output: str 
     }
 
 
+def trouble(report: Mapping[str, Any]) -> list[Problem]:
+    """What went wrong in a run beside its steps: context cells that failed, a kernel that died."""
+    return [Problem(**row) for row in report["problems"] if row["severity"] == "error" and not row["step"]]
+
+
 def refused_report(notebook: str, problems: Iterable[Problem]) -> dict[str, Any]:
     """What is printed where nothing was started."""
     return {

@@ -140,6 +140,17 @@ def test_a_doubtful_cell_is_a_warning(module_nb, kernel):
     assert (done.code, "the body never reads it" in done.err) == (0, True)
 
 
+def test_a_context_cell_that_does_not_parse(nb):
+    nb.write(GOOD, "x = (1", "print(x)", step("reads", "y = x"))
+    done = nb.cli("run", nb.path.name, "-o", "out.ipynb")
+    assert done.code == 1
+    check_said(done.out, "error: cell 3: SyntaxError: ", "line 1\n", "    mend the cell; what succeeded is kept\n")
+    assert "✗ cell 3  failed  SyntaxError: " in done.err
+    assert nb.executed()[:1] == ["good"]
+    nb.edit("x = (1", "x = 1")
+    assert nb.states()["good"] == "cached"
+
+
 LOCK = (
     "import threading",
     step("lock", "lock = threading.Lock()"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from nbformat.v4 import new_output
 
@@ -13,6 +14,8 @@ from nbsteps.core.states import GOOD
 from nbsteps.notebook.wire import STATE_KEY
 
 DIED = "the kernel died"
+_FILE: Final = re.compile(r" \(\d+\.py(, line \d+)\)$")
+"""What Python adds to a syntax error: the name of the file that ipykernel makes up for a cell."""
 
 
 def state_of(cell: Any) -> dict[str, Any] | None:
@@ -28,7 +31,7 @@ def error_of(cell: Any) -> dict[str, str] | None:
     """The error that a cell shows."""
     for output in cell.outputs:
         if output.output_type == "error":
-            return {"type": output.ename, "message": output.evalue}
+            return {"type": output.ename, "message": _FILE.sub(r"\1", output.evalue)}
     return None
 
 

@@ -262,7 +262,7 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             error = error_of(cell) or {"type": "error", "message": ""}
             message = f"{error['type']}: {error['message']}"
             self._mark(cell, understood, StepState.FAILED, message)
-            self._failed_contexts.append(_problem(label, message, "error"))
+            self._failed_contexts.append(_problem(label, message, "error", "mend the cell; what succeeded is kept"))
             self._wishes.tell({"cell": label, "state": "failed", "error": error})
         elif seconds > _HINT_AFTER:
             self._wishes.tell({"cell": label, "state": "slow", "duration_s": seconds})
@@ -290,8 +290,8 @@ def _elsewhere(call: Callable[[], Any]) -> None:
     thread.join()
 
 
-def _problem(cell: str, message: str, severity: str) -> dict[str, str]:
-    return {"step": "", "cell": cell, "message": message, "hint": "", "severity": severity}
+def _problem(cell: str, message: str, severity: str, hint: str = "") -> dict[str, str]:
+    return {"step": "", "cell": cell, "message": message, "hint": hint, "severity": severity}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
