@@ -7,7 +7,7 @@ import { GraphView } from "./graph";
 import { Panel } from "./panel";
 import { Button, Icon, Pill, STATE_ORDER, Mark, Tabs, wordOf } from "./parts";
 import { Runs } from "./runs";
-import type { Store } from "./store";
+import { ALONE, type Store } from "./store";
 import { Timeline } from "./timeline";
 import { Toolbar } from "./toolbar";
 import { Trends } from "./trends";
@@ -73,13 +73,18 @@ export function App({ store, root, place }: { store: Store; root: HTMLElement; p
       <div role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${tab}`}>
         {tab === "graph" && (
           <>
-            <Toolbar store={store} selected={known} find={find} filter={filter} setFilter={setFilter} width={width} />
+            {store.deaf && <p class="alone" role="status">{ALONE}</p>}
+            <fieldset class="as" disabled={store.deaf}>
+              <Toolbar store={store} selected={known} find={find} filter={filter} setFilter={setFilter} width={width} />
+            </fieldset>
             <Offer store={store} />
             {store.notice && <Notice text={store.notice} dismiss={() => store.dismiss()} />}
             {steps.length >= CHIPS && <Chips nodes={store.nodes} names={steps.map((s) => s.name)} chosen={states} choose={setStates} />}
-            {store.requests.map((form) => (
-              <Approval key={form.step} form={form} store={store} now={store.now()} />
-            ))}
+            <fieldset class="as" disabled={store.deaf}>
+              {store.requests.map((form) => (
+                <Approval key={form.step} form={form} store={store} now={store.now()} />
+              ))}
+            </fieldset>
             <Problems problems={store.graph.problems} open={open} />
             {kept?.size === 0 && <p class="nomatch">No steps match {filter || wordOf(states ?? "")}</p>}
             {width > 0 && (

@@ -32,6 +32,10 @@ const EMPTY_LIVE: Live = {
   requests: [],
 };
 
+/** Said where there is no kernel. */
+export const ALONE = "No kernel answers: this is the pipeline as it was saved. Execute the cell to use it.";
+const PATIENCE = 3000; // milliseconds
+
 interface Answer {
   resolve: (data: unknown) => void;
   reject: (error: Error) => void;
@@ -55,13 +59,19 @@ export class Store {
   ahead = 0;
   updates = 0;
 
+  /** Nobody has answered: what is shown was saved with a notebook, or the kernel is busy and of the deaf kind. */
+  private silent = false;
+  private patience: ReturnType<typeof setTimeout> | undefined;
   private listeners = new Set<() => void>();
   private answers = new Map<number, Answer>();
   private requested = 0;
   private seq = -1;
   private readonly view = Math.random().toString(36).slice(2);
   private readonly onGraph = () => this.takeGraph();
-  private readonly onLive = () => this.takeLive();
+  private readonly onLive = () => {
+    this.answered();
+    this.takeLive();
+  };
   private readonly onMessage = (message: never) => this.take(message);
 
   constructor(private readonly model: Model) {
@@ -72,7 +82,22 @@ export class Store {
     this.takeLive();
   }
 
+  /** Whether there is nobody who could do anything. */
+  get deaf(): boolean {
+    return this.silent && !this.running;
+  }
+
+  /** Have the kernel say how everything stands: the traits may be a moment old, and what was told since is lost. */
+  refresh(): void {
+    this.send({ do: "whole" });
+    this.patience = setTimeout(() => {
+      this.silent = true;
+      this.changed();
+    }, PATIENCE);
+  }
+
   close(): void {
+    clearTimeout(this.patience);
     this.model.off("change:graph", this.onGraph);
     this.model.off("change:live", this.onLive);
     this.model.off("msg:custom", this.onMessage);
@@ -94,11 +119,16 @@ export class Store {
   }
 
   send(message: Record<string, unknown>): void {
+    if (this.deaf) {
+      this.notice = ALONE;
+      this.changed();
+    }
     this.model.send(message);
   }
 
   /** Ask for something that is read from the history. */
   ask<T>(what: string, values: Record<string, unknown> = {}): Promise<T> {
+    if (this.deaf) return Promise.reject(new Error(ALONE));
     const request = ++this.requested;
     this.model.send({ ...values, do: what, view: this.view, request });
     return new Promise<T>((resolve, reject) => {
@@ -179,7 +209,13 @@ export class Store {
     this.requests = live.requests;
   }
 
+  private answered(): void {
+    clearTimeout(this.patience);
+    this.silent = false;
+  }
+
   private take(message: { kind?: string } & Record<string, unknown>): void {
+    this.answered();
     switch (message.kind) {
       case "delta":
         this.takeDelta(message as unknown as Delta);

@@ -19,8 +19,7 @@ export default {
     const place = places.get(model) ?? { tab: "graph", selected: null, panel: null };
     places.set(model, place);
     render(<App store={store} root={root} place={place} />, root);
-    // What the traits hold may be a moment old, and what was told since then was told to the views before this one.
-    store.send({ do: "whole" });
+    store.refresh();
     return () => {
       render(null, root);
       store.close();

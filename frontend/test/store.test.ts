@@ -94,6 +94,19 @@ test("cancelling ends with the run, and a closed store listens no more", () => {
   assert.equal(model.listeners(), 0);
 });
 
+test("where nobody answers there is nobody to ask, until somebody does", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}) });
+  const store = new Store(model);
+  store.refresh();
+  assert.deepEqual([store.deaf, model.sent], [false, [{ do: "whole" }]]);
+  context.mock.timers.tick(5000);
+  assert.equal(store.deaf, true);
+  await assert.rejects(store.ask("runs"), /No kernel/);
+  model.set("live", live(2, {}));
+  assert.equal(store.deaf, false);
+});
+
 const level = { width: 600, height: 100, node: [100, 40] as [number, number], at: [[0, 0], [200, 0], [200, 60], [400, 0]] as [number, number][], edges: [], labels: [] };
 const graph: Graph = {
   ...EMPTY_GRAPH,

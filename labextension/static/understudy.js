@@ -34,8 +34,8 @@ class Model {
     this.heard[event] = (this.heard[event] ?? []).filter((each) => callback && each !== callback);
   }
 
-  tell(message) {
-    for (const callback of this.heard["msg:custom"] ?? []) callback(message);
+  tell(event, message) {
+    for (const callback of this.heard[event] ?? []) callback(message);
   }
 }
 
@@ -146,7 +146,7 @@ export class Understudies {
   // What the kernel says: the widget as it stands, or what it tells all its views.
   async heard(message) {
     if (message.kind === "told") {
-      this.model?.tell(message.content);
+      this.model?.tell("msg:custom", message.content);
       return;
     }
     const { id, script, style, ...values } = message;
@@ -159,7 +159,12 @@ export class Understudies {
     this.style ??= document.head.appendChild(document.createElement("style"));
     this.style.textContent = style;
     const { kernel } = this.panel.sessionContext.session ?? {};
-    this.model = new Model(values, (content) => this.ask({ do: "tell", content }), kernel);
+    const send = (content) => {
+      // What a view asks for as it opens, this one was given just now.
+      if (content.do === "whole") window.setTimeout(() => this.model?.tell("change:live"));
+      else this.ask({ do: "tell", content });
+    };
+    this.model = new Model(values, send, kernel);
     this.model.id = id;
     for (const stand of this.stands.values()) this.play(stand);
     this.look();
