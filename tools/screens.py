@@ -149,8 +149,7 @@ def ran(folder: Path, size: int) -> dict[str, Any]:
 
     (folder / ".nbsteps").mkdir()
     path = folder / "flow.ipynb"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells(size)])  # type: ignore[no-untyped-call]
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    _write(path, cells(size))
     shell = InteractiveShell.instance()
     shell.reset()  # type: ignore[no-untyped-call]
     kernel = connect(shell)
@@ -160,10 +159,16 @@ def ran(folder: Path, size: int) -> dict[str, Any]:
         session.run(forced=session.select() if forced else ())
         shell.user_ns["limit"] = 3
     shell.user_ns["limit"] = 5
+    _write(path, [cell.replace("if e >= limit]", "if e > limit]\nrows.sort()") for cell in cells(size)])
     try:
         return _state(kernel)
     finally:
         disconnect(shell)
+
+
+def _write(path: Path, sources: list[str]) -> None:
+    made = [nbformat.v4.new_code_cell(cell) for cell in sources]  # type: ignore[no-untyped-call]
+    nbformat.write(nbformat.v4.new_notebook(cells=made), path)  # type: ignore[no-untyped-call]
 
 
 def _state(kernel: Any) -> dict[str, Any]:
@@ -212,6 +217,9 @@ def _screens(page: Any, state: Mapping[str, Any]) -> Iterator[str]:
             page.get_by_role("tab", name=tab, exact=True).click()
             page.wait_for_timeout(150)
             yield f"detail-{tab.split()[0].lower()}-{step}"
+            if page.get_by_role("button", name="Split").count():
+                page.get_by_role("button", name="Split").click()
+                yield f"detail-split-{step}"
             page.get_by_role("button", name="Close panel").click()
     if page.locator("form.appr").count():
         page.locator("form.appr input").first.fill("many")

@@ -160,6 +160,7 @@ export function GraphView(props: GraphProps) {
           <NodeView
             key={step.name}
             name={step.name}
+            when={step.when}
             shown={nodes[step.name] ?? PENDING}
             x={level.at[i]![0]}
             y={level.at[i]![1]}
@@ -217,6 +218,7 @@ function NoSteps() {
 
 interface NodeProps {
   name: string;
+  when: string;
   shown: Shown;
   x: number;
   y: number;
@@ -238,7 +240,7 @@ const KINDS: Record<LevelName, string> = { full: "node", compact: "node c", line
 const NodeView = memo(function NodeView(props: NodeProps) {
   const { name, shown, level } = props;
   const number = said(shown, props.now, level);
-  const spoken = [name, shown.word, number].filter(Boolean).join(", ");
+  const spoken = [name, shown.word, number, props.when && `runs ${props.when.startsWith("on ") || props.when === "else" ? "" : "if "}${props.when}`].filter(Boolean).join(", ");
   const title = shown.reasons ? `${spoken}: ${shown.reasons}` : spoken;
   const kinds = [KINDS[level], props.selected && "sel", props.dimmed && "dimmed", shown.share !== null && level !== "line" && "map"];
   return (

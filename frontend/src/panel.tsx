@@ -336,7 +336,8 @@ function Split({ diff }: { diff: string }) {
   const half = (which: "before" | "after", kind: string) => (
     <pre class="code" tabIndex={0} aria-label={which === "before" ? "Before" : "Now"}>
       {pairs.map((pair, i) => (
-        <span key={i} class={pair.same || pair[which] === null ? "l" : `l ${kind}`}>
+        <span key={i} class={pair.same || pair[which] === null ? (pair[which]?.startsWith("@@ ") ? "l hunk" : "l") : `l ${kind}`}>
+          <span class="n g">{pair.same || pair[which] === null ? "" : kind === "add" ? "+" : "-"}</span>
           {pair[which] ?? ""}
           {"\n"}
         </span>

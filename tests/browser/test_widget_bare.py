@@ -139,6 +139,33 @@ def test_what_the_kernel_refuses_is_said_in_the_form(page, show):
     assert page.get_by_role("button", name="Reject").is_enabled()
 
 
+def test_a_report_is_opened_and_saved_without_a_server(page, show, tmp_path):
+    board = show(cells(3, 1))
+    start(board, ("step_0",))
+    tell(page, board)
+    page.get_by_role("button", name="Report").click()
+    (sent,) = page.evaluate("() => window.sent.filter(message => message.do === 'report')")
+    assert sent["run"] == "r1"
+    made = {"name": "flow-r1.html", "page": "<!doctype html><title>a run</title><h1>A run</h1>"}
+    reply = {"kind": "reply", "view": sent["view"], "request": sent["request"], "data": made}
+    page.evaluate("message => window.tell(message)", reply)
+    with page.expect_download() as started:
+        page.get_by_role("link", name="Save").click()
+    started.value.save_as(tmp_path / "report.html")
+    assert started.value.suggested_filename == "flow-r1.html"
+    assert "<h1>A run</h1>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_how_the_next_run_is_executed_is_chosen_without_a_mouse(page, show):
+    show(cells(3, 1))
+    page.get_by_label("Workers").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    sent = page.evaluate("() => window.sent.filter(message => message.do === 'how').map(message => message.workers)")
+    assert sent == [2, 3]
+    assert page.get_by_label("Workers").input_value() == "3"
+
+
 def test_states_are_filters_and_names_are_found(page, show):
     board = show(cells(60))
     start(board, ("step_3",))
