@@ -54,18 +54,19 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(options.notebook.parent, folder / "notebooks")
-        with _lab(folder, options.theme) as address:
+        with lab(folder, options.theme) as address:
             _picture(f"{address}&file={options.notebook.name}", options.output, options.size)
     print(f"wrote {options.output}")
     return 0
 
 
 @contextmanager
-def _lab(folder: Path, theme: str) -> Iterator[str]:
-    """A JupyterLab of its own, with private settings; yields its address."""
-    settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab"
-    for name, values in SETTINGS.items():
-        file = settings / f"{name}.jupyterlab-settings"
+def lab(folder: Path, theme: str, settings: Mapping[str, Mapping[str, object]] = SETTINGS) -> Iterator[str]:
+    """A JupyterLab of its own, with these settings; yields its address. The notebooks are in ``notebooks``."""
+    places = {name: str(folder / place) for name, place in _PLACES.items()}
+    own = folder / "config" / "lab" / "user-settings" / "@jupyterlab"
+    for name, values in settings.items():
+        file = own / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         chosen = {**values, "theme": f"JupyterLab {theme}"} if name.endswith("themes") else values
         file.write_text(json.dumps(chosen), encoding="utf-8")
@@ -74,8 +75,7 @@ def _lab(folder: Path, theme: str) -> Iterator[str]:
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}"),
         *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True"),
     ]
-    places = {name: str(folder / place) for name, place in _PLACES.items()}
-    environment = {**os.environ, **places, "JUPYTERLAB_SETTINGS_DIR": str(settings.parent)}
+    environment = {**os.environ, **places, "JUPYTERLAB_SETTINGS_DIR": str(own.parent)}
     server = subprocess.Popen(
         command, cwd=folder / "notebooks", env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

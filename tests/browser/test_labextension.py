@@ -12,6 +12,7 @@ from tools.marks import EXTENSION, in_extension
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
+AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 APPS = pytest.mark.parametrize("app", ["lab", "notebook"])
 LOAD = "%load_ext nbsteps"
 HELPER = "def double(x):\n    return 2 * x"
@@ -178,6 +179,39 @@ def test_commands_are_in_palette_and_menu_and_have_shortcuts(open_notebook):
     page.locator(".jp-Notebook .jp-Cell").nth(1).locator(".jp-InputPrompt").click()
     page.keyboard.press("Alt+Shift+R")
     await_badge(page, "Up to date")
+    page.keyboard.press("Alt+Shift+G")
+    page.locator(".nbs [data-step=load]").wait_for()
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_axe_finds_nothing_in_the_toolbar_and_the_marks(open_notebook, theme):
+    if not AXE.exists():
+        pytest.skip("axe is not there: npm ci in frontend/")
+    page = open_notebook("lab", LOAD, FIRST, "%%step bad --in raw --out worse\nworse = raw[10]", "%%step other\ny = 1")
+    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    press(page, "Run pipeline")
+    await_badge(page, "1 failed")
+    await_mark(page, "^bad, Failed")
+    page.evaluate(SET_SOURCE, [3, "%%step other\ny = 2"])
+    await_mark(page, "^other, Stale")
+    page.add_script_tag(path=AXE)
+    ran = page.evaluate(
+        "() => axe.run({include: ['.nbs-bar', '.nbs-mark']},"
+        " {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+    )
+    found = [(each["id"], [part["html"][:160] for part in each["nodes"][:3]]) for each in ran["violations"]]
+    assert found == []
+
+
+def test_a_mark_says_its_reasons_on_hover(open_notebook):
+    page = open_notebook("lab", LOAD, FIRST)
+    press(page, "Run pipeline")
+    await_badge(page, "Up to date")
+    page.evaluate(SET_SOURCE, [1, FIRST.replace("3]", "3, 4]")])
+    await_mark(page, "^load, Stale")
+    mark = page.locator(".nbs-mark")
+    mark.hover()
+    assert mark.get_attribute("title") == "Stale: code changed"
 
 
 def test_executing_a_step_cell_by_hand_brings_the_marks(open_notebook):

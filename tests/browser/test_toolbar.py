@@ -205,14 +205,17 @@ def test_runs_timeline_and_trends_show_the_history(show):
     assert "Median duration" in page.locator(".nbs .kp").inner_text()
 
 
-def test_a_page_that_is_loaded_again_shows_what_became_of_the_run(show):
-    page = show("lab", RAW, "%%step slow\nimport time\ntime.sleep(4)\ndone = raw")
+def test_a_page_that_is_loaded_again_shows_what_became_of_the_run(show, open_notebook):
+    waits = "from pathlib import Path\nwhile not Path('go').exists():\n    time.sleep(0.02)"
+    page = show("lab", RAW, f"%%step slow\nimport time\n{waits}\ndone = raw")
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     press(page, "Run")
     await_state(page, "slow", "running")
     page.reload()
+    page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
+    (open_notebook.folder / "go").touch()
     await_run(page, "succeeded")
-    assert node(page, "slow").get_attribute("data-s") == "succeeded"
+    await_state(page, "slow", "succeeded")
     page.reload()
     await_run(page, "succeeded")
 
