@@ -47,6 +47,10 @@ dumps: Final = json.JSONEncoder(separators=(",", ":")).encode
 loads: Final = json.JSONDecoder().decode
 
 
+_PLAIN: Final[Record] = [[], None, []]
+"""Fate of a result that can be reused, is of no items and of which nobody noted why it ran: of nearly all."""
+
+
 class StoredResult(Result):
     """A result read from the store: its parts stay JSON text until somebody asks for them.
 
@@ -160,8 +164,10 @@ def decode_result(row: Record, parts: str | None = None, shared: str = "") -> St
 
 def _decode_fate(row: Record) -> dict[str, Any]:
     """What keeps a result from being reused, of how many items it is, and why it ran; old records end before."""
-    fate: dict[str, Any] = {"uncacheable": tuple(row[0]), "items": row[1]} if row else {}
-    return {**fate, "reasons": tuple(Reason(ReasonKind(each[0]), *each[1:5]) for each in (row[2:] or [()])[0])}
+    if not row or row == _PLAIN:
+        return {}
+    reasons = tuple(Reason(ReasonKind(each[0]), *each[1:5]) for each in (row[2:] or [()])[0])
+    return {"uncacheable": tuple(row[0]), "items": row[1], "reasons": reasons}
 
 
 def _encode_run(r: Run) -> Record:
