@@ -170,7 +170,7 @@ class SimLane:
             except Exception as error:  # noqa: BLE001 - as a worker
                 replies.append(Reply(Outcome(error=error, traceback=repr(error))))
             if any(spell.who in self.sim.deadly for spell in spells):
-                return CrashedError("the worker process died"), spells
+                return CrashedError("the worker process died (memory ran out, as a rule)"), spells
         return tuple(replies), spells
 
     def stop(self) -> None:

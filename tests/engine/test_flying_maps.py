@@ -259,7 +259,7 @@ def test_a_worker_that_dies_takes_one_body_with_it_and_says_which(retries, whole
         session.services.evaluator.materialise(["y"])
         message = session.services.evaluator.names["y"].errors[0].message
     which = "step each" if whole else r"item 3 \(3\) of step each"
-    assert re.search(f"the worker process died while it executed {which}; as a rule because memory ran out", message)
+    assert re.search(rf"the worker process died \(memory ran out, as a rule\) while it executed {which}", message)
     alone = [spell for spell in sim.spells if spell.who == "item 3"]
     assert len(alone) - (0 if whole else 1) <= retries + 1
     started, ended = ended_attempts(session)

@@ -67,7 +67,7 @@ class HandLanes:
     def end(self):
         _, order, future = self.flying.pop(self.turn)
         if self.deadly is not None and any(self.deadly in item.values() for item in order.items):
-            future.set_exception(CrashedError("the worker process died"))
+            future.set_exception(CrashedError("the worker process died (memory ran out, as a rule)"))
         else:
             future.set_result(tuple(execute(order, item) for item in order.items))
 

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,6 +205,34 @@ def test_an_executor_of_the_users(lane):
         (passed,) = pool.open(executor, 1)
         assert done(passed, order_of("", items=({"a": 1},)))[0].values == {"y": {"a": 1}}
     assert lane.free
+
+
+def test_an_executor_that_takes_no_more_work_is_told_of(lane):
+    executor = ThreadPoolExecutor(1)
+    (passed,) = Pool(perform, in_thread).open(executor, 1)
+    executor.shutdown()
+    error = passed.submit(passed.pack(order_of("")), silent).exception(timeout=60)
+    assert isinstance(error, CrashedError)
+    assert "the ThreadPoolExecutor takes no more work: cannot schedule" in str(error)
+    assert lane.free
+
+
+def test_a_broken_executor_of_another_package_is_made_anew(monkeypatch):
+    made = []
+
+    def make():
+        made.append(ProcessPoolExecutor(1))
+        return made[-1]
+
+    monkeypatch.setattr("nbsteps.executors.pool._plugin", lambda _name: make)
+    pool = Pool(perform, in_thread)
+    (first,) = pool.open("crew", 1)
+    died = first.submit(first.pack(order_of("import os\nos.kill(os.getpid(), 9)")), silent)
+    assert isinstance(died.exception(timeout=60), CrashedError)
+    (second,) = pool.open("crew", 1)
+    assert done(second, order_of("y = 1"))[0].values == {"y": 1}
+    assert len(made) == 2
+    pool.close()
 
 
 @pytest.mark.parametrize("name", ["", "main", "threads", "processes"])

@@ -178,7 +178,7 @@ def test_an_item_whose_worker_is_killed_fails_alone_and_is_named(run):
     assert result.state is RunState.SUCCEEDED
     made = value(session, "y")
     assert made == [a for a in range(20) if a != 7]
-    assert "the worker process died while it executed item 7 (7) of step each" in made.errors[0].message
+    assert "died (memory ran out, as a rule) while it executed item 7 (7) of step each" in made.errors[0].message
     again, _ = session.run(means=TWO)
     assert again.steps["each"].items.executed == 1
 

@@ -52,8 +52,9 @@ def lost(step: Step, error: BaseException, item: str = "") -> BaseException:
     """Why a body did not come back, in words that say which one it was."""
     if isinstance(error, CrashedError):
         which = f"{item} of step {step.name}" if item else f"step {step.name}"
-        message = f"the worker process died while it executed {which}; as a rule because memory ran out"
-        found = CrashedError(message, step=step.name, cell=step.cell.label, hint="fewer --workers")
+        message = f"{error.args[0]} while it executed {which}"
+        hint = error.problem.hint
+        found = CrashedError(message, step=step.name, cell=step.cell.label, hint=hint)
         found.__cause__ = error
         return found
     if isinstance(error, UnsendableError):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from nbsteps.core.errors import UnsendableError
+from nbsteps.core.errors import CrashedError, UnsendableError
 from nbsteps.executors.parcel import Parcel, pack, pack_names, unpack
 from nbsteps.executors.processes import Perform, read, readable, sendable
 from nbsteps.executors.voice import silence
@@ -19,6 +19,9 @@ class ExecutorLane:
     """One order at a time for any ``concurrent.futures.Executor``; threads get it as it is, others as bytes.
 
     Buffers travel in the pickle: the executor may be on another machine. What runs cannot be killed.
+
+    Attributes:
+        broken: whether the executor has refused work.
     """
 
     kills = False
@@ -28,6 +31,7 @@ class ExecutorLane:
         self._threads = isinstance(executor, ThreadPoolExecutor)
         self._in_process, self._in_thread = in_process, in_thread
         self._running: Future[Any] | None = None
+        self.broken = False
         self.kind = type(executor).__name__
 
     @property
@@ -56,15 +60,37 @@ class ExecutorLane:
 
     def submit(self, packed: Any, tell: ItemTell) -> Future[tuple[Reply, ...]]:
         """Start a packed order."""
-        if self._threads:
-            inner: Future[Any] = self._executor.submit(self._in_thread, packed, tell)
-        else:
-            inner = self._executor.submit(work_inline, self._in_process, *packed)
-        self._running = inner
         result: Future[tuple[Reply, ...]] = Future()
         result.set_running_or_notify_cancel()
-        inner.add_done_callback(lambda done: _pass_on(done, result))
+        try:
+            if self._threads:
+                inner: Future[Any] = self._executor.submit(self._in_thread, packed, tell)
+            else:
+                inner = self._executor.submit(work_inline, self._in_process, *packed)
+        except RuntimeError as error:  # it is broken, or has been shut down
+            self._fail(result, error)
+            return result
+        self._running = inner
+        inner.add_done_callback(lambda done: self._pass_on(done, result))
         return result
+
+    def _fail(self, result: Future[tuple[Reply, ...]], error: RuntimeError) -> None:
+        self.broken = True
+        message = f"the {self.kind} takes no more work: {error}"
+        crash = CrashedError(message, hint="make a new one, or --executor processes")
+        crash.__cause__ = error
+        result.set_exception(crash)
+
+    def _pass_on(self, done: Future[Any], result: Future[tuple[Reply, ...]]) -> None:
+        if result.done():
+            return
+        try:
+            found = done.result()
+            result.set_result(read(found) if isinstance(found, Parcel) else found)
+        except BrokenExecutor as error:
+            self._fail(result, error)
+        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
+            result.set_exception(error)
 
     def release(self, token: str) -> None:
         """Nothing was kept."""
@@ -88,13 +114,3 @@ def work_inline(perform: Perform, shared: Parcel, items: Parcel) -> Parcel:
 
 def _inline(value: object) -> Parcel:
     return pack(value, files=False)
-
-
-def _pass_on(done: Future[Any], result: Future[tuple[Reply, ...]]) -> None:
-    if result.done():
-        return
-    try:
-        found = done.result()
-        result.set_result(read(found) if isinstance(found, Parcel) else found)
-    except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
-        result.set_exception(error)

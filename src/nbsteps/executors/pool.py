@@ -38,6 +38,7 @@ class Pool:
         """
         if not isinstance(executor, str):
             return [ExecutorLane(executor, self._in_process, self._in_thread) for _ in range(workers)]
+        self._renew(executor)
         make = self._maker(executor)
         lanes = self._lanes.setdefault(executor, [])
         lanes += [make() for _ in range(workers - len(lanes))]
@@ -54,6 +55,13 @@ class Pool:
         if name == "threads":
             return lambda: ThreadLane(self._in_thread)
         return lambda: ExecutorLane(self._brought(name), self._in_process, self._in_thread)
+
+    def _renew(self, name: str) -> None:
+        """Forget another package's executor that takes no more work: a new one is made."""
+        lanes: Sequence[Any] = self._lanes.get(name, ()) if name in self._executors else ()
+        if any(lane.broken for lane in lanes):
+            self._executors.pop(name).shutdown(wait=False, cancel_futures=True)
+            del self._lanes[name]
 
     def _brought(self, name: str) -> Executor:
         """The executor of another package: made once, since making one may start a cluster."""

@@ -126,7 +126,7 @@ class ProcessLane:
         if packed.shared is None and packed.token not in self._known:
             # The process that had it ended in between.
             packed.items.drop()
-            result.set_exception(CrashedError("the worker process died"))
+            result.set_exception(died())
             return result
         try:
             number = 0 if self._voice is None else self._voice.hear(tell)
@@ -265,7 +265,13 @@ def read(packed: Parcel) -> tuple[Reply, ...]:
     return replies
 
 
+def died() -> CrashedError:
+    """What is said of a process that is gone."""
+    message = "the worker process died (memory ran out, as a rule)"
+    return CrashedError(message, hint="if the machine ran out of memory: fewer --workers")
+
+
 def _fail(result: Future[tuple[Reply, ...]], error: BaseException) -> None:
-    crash = CrashedError("the worker process died", hint="if the machine ran out of memory: fewer --workers")
+    crash = died()
     crash.__cause__ = error
     result.set_exception(crash)
