@@ -8,7 +8,7 @@ import re
 import pytest
 
 from nbsteps.core.states import StepState
-from nbsteps.display.live_tree import LiveScreen, LiveTree
+from nbsteps.display.live_tree import LiveScreen, LiveTree, columns
 
 
 def node(state, number="", reasons="", since=None, share=None):
@@ -50,6 +50,16 @@ def test_steps_stand_further_right_below_what_they_need():
         "◌ a    pending",
         "  ◌ b  pending",
     )
+
+
+@pytest.mark.parametrize("width", [20, 33, 40, 80])
+def test_no_line_is_wider_than_the_terminal_whatever_the_script(width):
+    names = ("übergrößen_日本語の表", "e\u0301tape", "plain")
+    made = tree({name: node(StepState.FAILED, "1.0s", reasons="ﾊﾝｶｸ 全角 " * 9) for name in names}, depths={"plain": 3})
+    lines = made.lines(120.0, width, 24)
+    assert max(map(columns, lines)) < width
+    if width == 80:
+        assert len({columns(line[: line.index("failed")]) for line in lines[1:]}) == 1
 
 
 def test_before_the_kernel_answers_the_tree_says_so():
@@ -126,7 +136,7 @@ class Terminal(io.StringIO):
     [
         ({"until": 190.0}, 120.0, ", about 1 min left"),
         ({"until": 190.0, "most": True}, 100.0, ", up to 2 min left"),
-        ({"until": 190.0}, 189.0, ", about a few seconds left"),
+        ({"until": 190.0}, 189.0, ", a few seconds left"),
         ({"until": 190.0}, 195.0, ""),
         ({"until": 190.0, "after": 45.0}, 400.0, ", about 45s left"),
         ({"until": None}, 120.0, ""),

@@ -7,6 +7,7 @@ Plain ANSI, a handful of sequences: a library for this would cost more to import
 from __future__ import annotations
 
 import threading
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Self, TextIO
@@ -65,7 +66,7 @@ class LiveTree:
     def lines(self, now: float, width: int, height: int, *, colour: bool = False) -> list[str]:
         """The picture as lines of at most ``width`` columns, at most ``height`` of them."""
         names = self._chosen(max(height - 2, 1))
-        longest = max((len(one_line(name)) + self._indent(name) for name in names), default=0)
+        longest = max((columns(one_line(name)) + self._indent(name) for name in names), default=0)
         column = min(longest, max(width // 2, 12))
         pieces = [self._head(now), *(self._step(name, column, now) for name in names)]
         left_out = [name for name in self._nodes if name not in names]
@@ -85,7 +86,7 @@ class LiveTree:
         node = self._nodes[name]
         state = node["state"]
         colour = _COLOURS.get(state, _FAINT)
-        indent = min(self._indent(name), max(column - min(len(name), _KEPT), 0))
+        indent = min(self._indent(name), max(column - min(columns(name), _KEPT), 0))
         shown = _shortened(one_line(name), column - indent)
         since, share = node.get("since"), node.get("share")
         took = _lasting(now - since, node.get("usual"), state) if since is not None and state in _ACTIVE else ""
@@ -94,7 +95,7 @@ class LiveTree:
         reasons = one_line(str(node.get("reasons") or "")) if state in _REASONED else ""
         return [
             (f"{' ' * indent}{SIGNS.get(StepState(state), '?')} ", colour),
-            (shown.ljust(column - indent), ""),
+            (shown + " " * (column - indent - columns(shown)), ""),
             (f"  {outcome(StepState(state))}", colour),
             (f"  {number}" if number else "", _FAINT),
             *bar,
@@ -148,8 +149,19 @@ def _bar(share: float) -> str:
     return "━" * done + "╌" * (_BAR - done) + f" {share:.0%}"
 
 
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: characters of some scripts take two, some marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "WF") for each in text)
+
+
 def _shortened(text: str, room: int) -> str:
-    return text if len(text) <= room else text[: max(room - 1, 0)] + "…"
+    if columns(text) <= room:
+        return text
+    while text and columns(text) > room - 1:
+        text = text[:-1]
+    return text + "…"
 
 
 def _fitted(pieces: Sequence[Piece], width: int, *, colour: bool) -> str:
@@ -157,7 +169,7 @@ def _fitted(pieces: Sequence[Piece], width: int, *, colour: bool) -> str:
     line, room = [], width - 1
     for text, number in pieces:
         shown = _shortened(text, room) if room > 0 else ""
-        room -= len(shown)
+        room -= columns(shown)
         line.append(f"\x1b[{number}m{shown}\x1b[0m" if colour and number and shown else shown)
     return "".join(line).rstrip()
 
