@@ -143,7 +143,10 @@ function when(run: NonNullable<Store["run"]>, now: number): string {
 function left(run: NonNullable<Store["run"]>, now: number): string {
   if (run.until === null || run.until === undefined) return "";
   const seconds = Math.max(run.until - now, run.after);
-  return seconds > 0 ? `, ${run.most ? "up to" : "about"} ${roughly(seconds)} left` : "";
+  if (seconds <= 0) return "";
+  const said = roughly(seconds);
+  const about = run.most ? "up to " : said.startsWith("a ") ? "" : "about ";
+  return `, ${about}${said} left`;
 }
 
 function Notice({ text, dismiss }: { text: string; dismiss: () => void }) {

@@ -127,7 +127,11 @@ def _left(run: Mapping[str, Any], now: float) -> str:
     if until is None or run.get("ended") is not None:
         return ""
     seconds = max(until - now, run.get("after", 0.0))
-    return f", {'up to' if run.get('most') else 'about'} {roughly(seconds)} left" if seconds > 0 else ""
+    if seconds <= 0:
+        return ""
+    said = roughly(seconds)
+    about = "up to " if run.get("most") else "" if said.startswith("a ") else "about "
+    return f", {about}{said} left"
 
 
 def _lasting(seconds: float, usual: float | None, state: str) -> str:
