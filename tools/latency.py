@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
             folder = Path(name)
             write_notebook(folder / "notebooks" / "flow.ipynb", number)
             with lab(folder, "Light", WINDOWED) as address:
-                print(told(number, measured(f"{address}&file=flow.ipynb")), flush=True)
+                print(told(number, measured(address.replace("/lab?", "/lab/tree/flow.ipynb?"))), flush=True)
     return 0
 
 
@@ -119,7 +119,9 @@ def write_notebook(path: Path, number: int) -> None:
     steps = [f"%%step step_{at}\nv{at} = {at if at < wide else f'v{at - wide}'}" for at in range(number)]
     make: Any = nbformat.v4
     cells = [make.new_code_cell(source) for source in ("%load_ext nbsteps", "%pipeline", *steps)]
-    path.write_text(json.dumps(make.new_notebook(cells=cells)), encoding="utf-8")
+    notebook = make.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
 def measured(address: str) -> Mapping[str, Any]:
