@@ -275,6 +275,9 @@ class Lane(Protocol):
     def free(self) -> bool:
         """Whether it takes an order now; one whose body goes on after :meth:`stop` does not."""
 
+    def coming(self) -> Future[Any] | None:
+        """Done when it has started, which this begins if need be; None if it has."""
+
     def pack(self, order: Order) -> Any:
         """Make an order ready for :meth:`submit`.
 

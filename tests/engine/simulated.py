@@ -57,6 +57,7 @@ class Sim:
     hook: Callable[[], None] = lambda: None
     stopped: int = 0
     kills: bool = True
+    boot: float = 0.0
 
     def begin(self, *cells: str, store: MemoryStore | None = None, **offered: object) -> Session:
         """A kernel with these cells and these workers."""
@@ -130,6 +131,7 @@ class SimLane:
     def __init__(self, sim: Sim) -> None:
         self.sim = sim
         self.released: list[str] = []
+        self.born = sim.clock.time
 
     @property
     def kills(self) -> bool:
@@ -140,8 +142,9 @@ class SimLane:
         """One that cannot be killed is occupied until its body ends."""
         return not any(batch.lane is self for batch in self.sim.flying)
 
-    def start(self) -> None:
-        """It runs."""
+    def coming(self) -> Future[Any] | None:
+        """It takes its time to start."""
+        return None if self.sim.clock.time >= self.born + self.sim.boot else Future()
 
     def pack(self, order: Order) -> Order:
         for name in self.sim.unsendable & order.shared.keys():

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from nbsteps.core.events import AttemptEnded, ItemsStarted, ItemsSucceeded, Progressed
+from nbsteps.core.events import AttemptEnded, ItemsStarted, ItemsSucceeded, Progressed, Warned
 from nbsteps.core.states import StepState
 from nbsteps.engine.executed import Means
 from nbsteps.testing import MemoryStore
@@ -241,6 +241,9 @@ def test_time_limits_on_workers(options, attempts, failed, reason, kills):
     assert sim.times()["item 0.5"] == 1
     assert sim.most_at_once() <= 2
     assert took <= (12 if kills or attempts == 1 else 65)
+    warned = [event for event in session.services.store.events if isinstance(event, Warned)]
+    assert kills == (not warned)
+    assert all("goes on: its worker" in event.message for event in warned)
 
 
 @pytest.mark.parametrize("retries", [0, 2])
@@ -301,3 +304,18 @@ def test_a_map_is_finished_by_another_kernel_after_a_cancel():
     result, _, _ = play(second, second.begin(*cells(count=12), store=MemoryStore(store)), Means(1))
     assert result.steps["each"].state is StepState.SUCCEEDED
     assert len(second.spells) == result.steps["each"].items.executed < 12
+
+
+@pytest.mark.parametrize("means", [MEANS["workers"], MEANS["all on workers"]], ids=["items", "steps"])
+def test_nobody_waits_for_workers_that_start(means):
+    sim = Sim(boot=3.0)
+    away = (
+        cells(count=4, seconds=1) if not means.executor else (MAKE.format(count=4), "%%step each\nwork('item')\ny = 1")
+    )
+    here = "%%step b\nwork('b', 2)\nz = 1"
+    session = sim.begin(*away, here)
+    result, _, took = play(sim, session, means)
+    assert set(states(result).values()) == {"succeeded"}
+    if not means.executor:
+        assert start_of(sim, "b") < start_of(sim, "item 0")
+    assert took <= 9

@@ -20,8 +20,8 @@ class HandLane:
     def __init__(self, lanes):
         self.lanes = lanes
 
-    def start(self):
-        pass
+    def coming(self):
+        return None
 
     def pack(self, order):
         for name in self.lanes.unsendable & order.shared.keys():

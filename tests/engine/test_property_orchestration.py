@@ -136,6 +136,9 @@ class HandLane:
     def __init__(self, lanes: HandLanes) -> None:
         self.lanes = lanes
 
+    def coming(self) -> None:
+        """It has started."""
+
     def pack(self, order: Any) -> Any:
         return order
 

@@ -13,7 +13,7 @@ from nbsteps.engine.bindings import Bindings, is_volatile
 from nbsteps.engine.executed import Executed, Trial
 from nbsteps.engine.judge import Identity
 from nbsteps.engine.meanwhile import Hearing
-from nbsteps.engine.sending import lost, sent_names, unsent
+from nbsteps.engine.sending import lost, sent_names, tell_stuck, unsent
 from nbsteps.engine.services import Services, new_id
 from nbsteps.engine.yard import Yard
 from nbsteps.ports import Lane, Order, Outcome, Reply
@@ -110,6 +110,10 @@ class StepLanes:
     def say(self, flight: Flight, message: str, hint: str) -> None:
         """Say that a step runs in the kernel after all."""
         self._services.warn(flight.trial.run_id, flight.step.name, f"{message}: the step runs in the kernel", hint)
+
+    def tell_stuck(self, flight: Flight, lane: Lane) -> None:
+        """Say so where a body that was stopped goes on."""
+        tell_stuck(lane, flight.step, self._services, flight.trial.run_id)
 
     def now(self) -> float:
         """The clock by which deadlines go."""
@@ -228,7 +232,11 @@ class Flight:
     def _late(self) -> Executed:
         total = self._limit.total or self._future is None
         seconds = self.step.options.total_timeout if total else self.step.options.timeout
-        return self.stop(StepTimeout(seconds or 0.0, total=total))
+        lane, begun = self._claim.lane, self._future is not None
+        found = self.stop(StepTimeout(seconds or 0.0, total=total))
+        if lane is not None and begun and not self._late_already:
+            self._home.tell_stuck(self, lane)
+        return found
 
     def _leave(self) -> None:
         self._hearing.close()

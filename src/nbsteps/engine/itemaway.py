@@ -15,7 +15,7 @@ from nbsteps.engine.itemhere import ABSENT, Tried, collect
 from nbsteps.engine.itemqueue import Pace
 from nbsteps.engine.items import PLAIN, Item
 from nbsteps.engine.meanwhile import Hearing
-from nbsteps.engine.sending import lost, unsent
+from nbsteps.engine.sending import lost, tell_stuck, unsent
 from nbsteps.engine.services import Services
 from nbsteps.engine.yard import Claim, Yard
 from nbsteps.ports import Lane, Outcome, Reply
@@ -222,6 +222,7 @@ class Away:
 
     def _expire(self, sent: Sent, now: float) -> None:
         sent.lane.stop()
+        tell_stuck(sent.lane, self._work.step, self._services, self._work.log.run_id)
         self._done_with(sent)
         error = StepTimeout(sent.limit.seconds or 0.0, total=sent.limit.total)
         for item in sent.items:

@@ -361,6 +361,7 @@ class Runner:
         flying = [work.flying for work in self._flying.values() if work.flying is not None]
         times += [at for each in flying if (at := each.due) is not None]
         futures = [future for each in flying for future in each.futures]
+        futures += self._turns.yard.coming()
         return futures, min([_SLICE, *(max(0.0, at - now) for at in times)])
 
     @contextmanager

@@ -7,7 +7,8 @@ from typing import Final
 
 from nbsteps.core.errors import CrashedError, StepError, UnsendableError
 from nbsteps.core.model import Step
-from nbsteps.ports import Reply
+from nbsteps.engine.services import Services
+from nbsteps.ports import Lane, Reply
 
 SHELL_NAMES: Final = frozenset({"get_ipython", "display", "exit", "quit", "open", "In", "Out"})
 """Names that every shell has of its own."""
@@ -46,6 +47,13 @@ def _no_return(step: Step, message: str) -> StepError:
     kept = "--max-parallel 1 keeps its items in the kernel" if step.options.map else "--executor main keeps it there"
     hint = f"{kept}; --executor threads needs to bring nothing back"
     return StepError(message, step=step.name, cell=step.cell.label, hint=hint)
+
+
+def tell_stuck(lane: Lane, step: Step, services: Services, run_id: str) -> None:
+    """Say so where what was stopped goes on all the same."""
+    if not lane.free:
+        message = "a body that has had its time goes on: its worker and its slot of a pool stay taken until it ends"
+        services.warn(run_id, step.name, message, "--executor processes: there it is killed")
 
 
 def lost(step: Step, error: BaseException, item: str = "") -> BaseException:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from nbsteps.core.model import StepOptions
 from nbsteps.core.policies import Pool
@@ -112,7 +113,14 @@ class Yard:
         taken = [claim.lane for claim in (*self._held, *self._stuck) if claim.away]
         if len(taken) >= self.workers:
             return None
-        return next((lane for lane in self._lanes if lane.free and not any(lane is each for each in taken)), None)
+        idle = [lane for lane in self._lanes if lane.free and not any(lane is each for each in taken)]
+        return next((lane for lane in idle if lane.coming() is None), None)
+
+    def coming(self) -> list[Future[Any]]:
+        """Lanes that start while somebody stands in line for one."""
+        if not any(claim.away for claim in self._line):
+            return []
+        return [future for lane in self._lanes if lane.free and (future := lane.coming()) is not None]
 
 
 def _used(pool: Pool, claims: Iterable[Claim]) -> int:

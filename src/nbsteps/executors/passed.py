@@ -47,6 +47,9 @@ class ExecutorLane:
     def start(self) -> None:
         """It is the user's, and started."""
 
+    def coming(self) -> None:
+        """It takes orders at once."""
+
     def pack(self, order: Order) -> Any:
         """Make an order ready.
 

@@ -109,6 +109,11 @@ class ProcessLane:
             self._known.clear()
             self._hello = self._executor.submit(greet, self._perform)
 
+    def coming(self) -> Future[int] | None:
+        """The process as it starts; None once it has, or has failed to, which :meth:`pack` tells."""
+        self.start()
+        return None if self._hello is None or self._hello.done() else self._hello
+
     def pack(self, order: Order) -> Packed:
         """Make an order ready to be sent.
 

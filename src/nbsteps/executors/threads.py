@@ -40,6 +40,9 @@ class ThreadLane:
     def start(self) -> None:
         """Nothing needs to be started before there is an order."""
 
+    def coming(self) -> None:
+        """It takes orders at once."""
+
     def pack(self, order: Order) -> Order:
         """The order itself: a thread sees what the kernel sees."""
         return order
