@@ -83,10 +83,10 @@ class Store(Listener, Protocol):
         """Seconds that the latest successes of a step took, newest first, fifty at most."""
 
     def findings(self) -> Mapping[str, str]:
-        """What was found out about texts of cells, by their digests, as far as the same code found it out."""
+        """What was found out about texts of cells and modules, by digest, as far as the same code found it out."""
 
     def keep_findings(self, findings: Mapping[str, str]) -> None:
-        """Keep what was found out about texts of cells; losing it costs time only."""
+        """Keep what was found out about texts; losing it costs time only."""
 
     def put(self, value: object, digest: str) -> Artifact:
         """Store a value under its content digest, once.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import fields
 
 import pytest
 
-from nbsteps.core.names import Names, analyse
+from nbsteps.core.names import analyse
 from tests.core.naming import cases, check
 
 
@@ -199,4 +198,4 @@ def test_deep_and_broken_source(source: str, error: type[Exception] | None) -> N
 
 def test_the_magic_function_is_no_name() -> None:
     for names in (analyse("%m\n!s"), analyse("def f():\n    !s")):
-        assert not any("magic" in str(getattr(names, field.name)) for field in fields(Names))
+        assert not any("magic" in str(field) for field in names)

@@ -10,7 +10,7 @@ import pytest
 
 import nbsteps
 from nbsteps.core import findings
-from nbsteps.identity import codeobjects, trees
+from nbsteps.identity import codeobjects, modules, trees
 
 SOURCES = tuple(path.read_text("utf-8") for path in sorted(Path(nbsteps.__file__).parent.glob("*/*.py")))
 BODIES = (
@@ -59,3 +59,38 @@ def test_a_body_that_does_not_parse_is_digested_as_text_each_time(monkeypatch: p
     assert not findings.take()
     monkeypatch.setattr(trees, "parse", lambda _text: ast.parse("b = 1"))
     assert trees.body_digest(body) != here[0], "a parser that takes it finds out what it says"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"import a.b\nfrom . import c\nx = 1\n",
+        b"# -*- coding: latin-1 -*-\nname = '\xe9'\nimport importlib\nimportlib.import_module('pkg.sub')\n",
+        "\ufeffname = 'caf\u00e9'\n".encode(),
+    ],
+)
+def test_another_process_need_not_parse_a_module(
+    tmp_path: Path, source: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "helpers.py"
+    file.write_bytes(source)
+    here = modules._scan(str(file))
+    kept = findings.take()
+    assert len(kept) == 1
+    _forget()
+    findings.give(kept)
+    monkeypatch.setattr(modules, "module_digest", None)
+    assert modules._scan(str(file)) == here
+    file.write_bytes(source + b"y = 2\n")
+    monkeypatch.undo()
+    assert modules._scan(str(file)).digest != here.digest
+
+
+def test_a_module_that_does_not_parse_counts_by_its_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "helpers.py"
+    digests = set()
+    for source in (b"import = 1", b"import = 2", b"\xff\xfe", b"x = '\xe9'"):
+        file.write_bytes(source)
+        digests.add(modules._scan(str(file)).digest)
+    assert len(digests) == 4
+    assert not findings.take()

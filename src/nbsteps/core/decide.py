@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from nbsteps.core.key import change, difference
 from nbsteps.core.model import CacheMode, Part, Result, StepOptions
@@ -29,8 +29,7 @@ class Action(StrEnum):
     SKIP = "skip"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """Everything a decision depends on.
 
     Attributes:

@@ -1,9 +1,9 @@
 """What was found out from a text, so that neither this process nor another one finds it out twice.
 
-Parsing and analysing a cell takes longer than everything else that is done for a step which is restored. What comes out
-depends on the text alone: never may a function be remembered here that looks at a namespace, a file, a clock, or at
-what else the notebook holds. Findings leave the process as JSON, by the text's digest; who keeps them sees to it that
-only the same Python and the same nbsteps get them back.
+Parsing a cell, or a module of the user's, takes longer than everything else that is done where all is restored. What
+comes out depends on the text alone: never may a function be remembered here that looks at a namespace, a file, a clock,
+or at what else the notebook holds. Findings leave the process as JSON, by the text's digest; who keeps them sees to it
+that only the same Python and the same nbsteps get them back.
 """
 
 from __future__ import annotations

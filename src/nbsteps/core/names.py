@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbsteps.core import quoted
 from nbsteps.core.findings import finding
@@ -20,8 +19,7 @@ from nbsteps.core.statements import Statements
 _DYNAMIC = frozenset({"exec", "eval", "globals", "locals", "vars", "get_ipython", "__import__"})
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """What the source of one cell does with global names.
 
     Attributes:
@@ -67,7 +65,7 @@ _EMPTY: tuple[Any, ...] = ((), (), (), (), (), (), {}, (), (), (), {}, False, Fa
 
 def _pack(names: Names) -> list[Any]:
     """All fields in their order, without the empty ones at the end."""
-    fields = [getattr(names, name) for name in Names.__slots__]
+    fields: list[Any] = list(names)
     while fields and not fields[-1]:
         fields.pop()
     return [_plain(field) for field in fields]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from nbsteps.core.decide import Decision, Facts, decide
 from nbsteps.core.graph import Graph
@@ -20,11 +21,12 @@ from nbsteps.identity.feed import digest_texts
 from nbsteps.identity.trees import body_digest
 from nbsteps.ports import Last, Recall
 
+_FEW: Final = 8
+"""Of so many steps one may turn out not to be in the bulk read before that is made again."""
 _DONE = GOOD | {StepState.SKIPPED}
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What a step is, before it runs.
 
     Attributes:
@@ -44,8 +46,7 @@ class Identity:
     reasons: tuple[Reason, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Static:
+class _Static(NamedTuple):
     parts: tuple[Part, ...]
     reached: frozenset[str]
     uncacheable: tuple[str, ...]
@@ -65,14 +66,20 @@ class Judge:
         self._statics: dict[str, tuple[int, _Static]] = {}
         self._settled = (-1, False)
         self._recall = Recall()
+        self._asked: tuple[str, ...] = ()
+        self._surprises = 0
         self._warned: set[str] = set()
         self._package_parts: dict[str, Part | None] = {}
         self._context = code.CodeContext(services.root, services.folder, services.config.env)
 
     def recall(self, steps: tuple[str, ...]) -> None:
         """Read in bulk what the store knows of these steps as they are now."""
-        statics = [self._static(self._graph.steps[name]).digest for name in steps]
-        self._recall = self._services.store.recall(self._services.notebook, steps, statics)
+        self._asked, self._surprises = steps, 0
+        self._recall = self._read()
+
+    def _read(self) -> Recall:
+        statics = [self._static(self._graph.steps[name]).digest for name in self._asked]
+        return self._services.store.recall(self._services.notebook, self._asked, statics)
 
     def last(self, step: str) -> Last | None:
         """How a step ended the last time."""
@@ -147,10 +154,7 @@ class Judge:
             run_id: the run that asks.
             fresh: ask the store once more, for what others committed since the bulk read.
         """
-        store = self._services.store
-        candidates = () if fresh else self._recall.results.get(identity.key, ())
-        if fresh or (not candidates and identity.static not in self._recall.statics):
-            candidates = store.find(identity.key)
+        candidates = self._services.store.find(identity.key) if fresh else self._candidates(identity)
         last = self.last(step.name)
         result = None if last is None else last.result
         needs_old = not candidates and result is not None
@@ -171,10 +175,27 @@ class Judge:
             missing=frozenset(self._bindings.missing),
         )
 
+    def _candidates(self, identity: Identity) -> tuple[Result, ...]:
+        """Results under a key, from the bulk read where that is still about the step as it is.
+
+        Once context cells were executed it may be about none of the steps: after a few it is made again, rarely enough
+        for a run to take time by its steps even if such cells stand between all of them. How steps ended before stays.
+        """
+        for _ in range(2):
+            found = self._recall.results.get(identity.key, ())
+            if found or identity.static in self._recall.statics:
+                return found
+            self._surprises += 1
+            if self._surprises * _FEW < len(self._asked):
+                break
+            self._surprises = 0
+            self._recall = replace(self._read(), last=self._recall.last)
+        return self._services.store.find(identity.key)
+
     def would(self, step: Step, identity: Identity, result: Result) -> Decision:
         """What would be decided if this result were stored under the step's key."""
         facts = self.facts(step, identity, forced=False, run_id="")
-        return decide(replace(facts, candidates=(result,), changed=self.changed((result,))))
+        return decide(facts._replace(candidates=(result,), changed=self.changed((result,))))
 
     def _resumed(self, last: Last, run_id: str) -> str:
         """The run that the asking one goes on with: the step's last one, if that left something of this run undone."""

@@ -114,7 +114,7 @@ class Turns:
     def _because(self, work: Work, decision: Decision) -> None:
         work.reasons = tuple(map(str, decision.reasons))
         if any(reason.before or reason.after for reason in decision.reasons):
-            work.identity = replace(work.identity, reasons=decision.reasons)
+            work.identity = work.identity._replace(reasons=decision.reasons)
 
     def _decide(self, work: Work, *, fresh: bool = False) -> Decision:
         forced = work.wish.forced

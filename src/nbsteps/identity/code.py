@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import BuiltinFunctionType
-from typing import Final
+from typing import Final, NamedTuple
 
 from nbsteps.core.model import Part, PartKind
 from nbsteps.core.names import analyse
@@ -42,8 +42,7 @@ class CodeContext:
     env: EnvMode = "minor"
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(NamedTuple):
     """What lies behind the names that a body reads.
 
     Attributes:

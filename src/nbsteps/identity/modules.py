@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from nbsteps.core.findings import finding
 from nbsteps.core.model import Part, PartKind
 from nbsteps.identity.codeobjects import Import, import_of, tree_facts, tree_texts
 from nbsteps.identity.distributions import EnvMode, package_part
@@ -51,11 +52,23 @@ def _scan(path: str) -> Scanned:
     data = Path(path).read_bytes()
     if path.endswith((".py", ".pyw")):
         try:
-            tree = ast.parse(data)
-            return Scanned(module_digest(tree), (*tree_facts(tree).imports, *_by_name(tree, data)))
+            return _parsed(data.decode("latin-1"))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             pass
     return Scanned(digest_text(data.hex()), ())
+
+
+def _unpack(fields: list[Any]) -> Scanned:
+    digest, imports = fields
+    return Scanned(digest, tuple(Import(level, module, tuple(names)) for level, module, names in imports))
+
+
+@finding(list, _unpack)
+def _parsed(text: str) -> Scanned:
+    """What a source says, given its bytes as characters: it may say itself how it is encoded."""
+    data = text.encode("latin-1")
+    tree = ast.parse(data)
+    return Scanned(module_digest(tree), (*tree_facts(tree).imports, *_by_name(tree, data)))
 
 
 def _by_name(tree: ast.AST, data: bytes) -> Iterator[Import]:

@@ -146,11 +146,11 @@ class DuckStore:
         return self.ledger.answers.durations(notebook, step)
 
     def findings(self) -> Mapping[str, str]:
-        """What was found out about texts of cells, as far as it was kept."""
+        """What was found out about texts of cells and modules, as far as it was kept."""
         return self._texts.read()
 
     def keep_findings(self, findings: Mapping[str, str]) -> None:
-        """Keep what was found out about texts of cells."""
+        """Keep what was found out about texts of cells and modules."""
         self._texts.note(findings)
 
     def flight(self, key: str, *, wait: bool = True) -> AbstractContextManager[bool]:

@@ -1,4 +1,4 @@
-"""Findings about texts of cells, kept beside the results: a process that starts need not analyse what others have.
+"""Findings about texts, kept beside the results: a process that starts need not parse what others have parsed.
 
 One small file for each Python and nbsteps, rewritten whole and put in place at once. It is a convenience: one that is
 damaged, unreadable or gone costs time and nothing else, and nobody is told. It is text, and decoding it runs no code.
