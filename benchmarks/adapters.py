@@ -167,10 +167,10 @@ ADAPTERS: dict[str, Callable[[list[Any], str], object]] = {
     "ipyflow": ipyflow,
 }
 LIBRARIES = ("numpy", "pandas", "pyarrow")
-HEAVY = {
+HEAVY = {  # and what these import themselves when they are used first
     "joblib": ("joblib",),
-    "cash-lib": ("IPython.core.interactiveshell",),
-    "marimo": ("marimo",),
+    "cash-lib": ("IPython.core.interactiveshell", "ipykernel.connect"),
+    "marimo": ("marimo", "matplotlib.pyplot", "marimo._output.mpl"),
     "apache-hamilton": ("hamilton.driver",),
     "redun": ("redun",),
     "ipyflow": ("ipyflow.shell.interactiveshell",),

@@ -169,9 +169,17 @@ class Kept:
         lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
         self._verdicts = {(each["tool"], each["probe"]): each["verdicts"] for each in map(json.loads, lines)}
 
+    def has(self, tools: Iterable[str], probe: Probe) -> bool:
+        """Whether all of these have been asked."""
+        return all((tool, self._name(probe)) in self._verdicts for tool in tools)
+
+    @staticmethod
+    def _name(probe: Probe) -> str:
+        return f"{probe.name} {hashlib.sha256(repr(probe).encode()).hexdigest()[:12]}"
+
     def of(self, tool: str, probe: Probe, judge: Callable[[], list[str]]) -> list[str]:
         """The verdicts that are known, or those that ``judge`` finds."""
-        name = f"{probe.name} {hashlib.sha256(repr(probe).encode()).hexdigest()[:12]}"
+        name = self._name(probe)
         if (tool, name) not in self._verdicts:
             verdicts = self._verdicts[tool, name] = judge()
             if self._path:
@@ -193,9 +201,9 @@ def played(judges: Mapping[str, Judge], names: Mapping[str, str], probes: Iterab
 
 
 def own_version() -> str:
-    """A digest of nbsteps' sources: verdicts on what it was before say nothing."""
+    """A digest of what identifies and decides in nbsteps: verdicts on what it was before say nothing."""
     found = hashlib.sha256()
-    for path in sorted((ROOT / "src").rglob("*.py")):
+    for path in sorted((ROOT / "src" / "nbsteps" / "identity").rglob("*.py")):
         found.update(path.read_bytes())
     return found.hexdigest()[:12]
 
@@ -225,6 +233,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--write", metavar="PAGE", type=Path, help="also write the page of the documentation")
     parser.add_argument("--python", metavar="PATH", type=Path, help="an environment that has the tools already")
     parser.add_argument("--keep", metavar="FILE", type=Path, help="note verdicts here, and play only what it lacks")
+    parser.add_argument("--noted", action="store_true", help="play nothing: only probes that FILE has for every tool")
     parser.add_argument("--only", metavar="TEXT", default="", help="only probes whose name holds this")
     parser.add_argument("--every", metavar="N", type=int, default=1, help="play one of N probes of each family")
     parser.add_argument("--without-nbsteps", action="store_true", help="play the other tools only")
@@ -243,6 +252,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         python = args.python.absolute() if args.python else installed(folder / "environment", tools)
         stack.enter_context(chdir(folder))
         names = {**({} if args.without_nbsteps else {OWN: own_version()}), **versions(python, tools)}
+        if args.noted:
+            asked = [f"{name} {version}" for name, version in names.items()]
+            probes = [probe for probe in probes if kept.has(asked, probe)]
         judges = dict(_judges(stack, names, python, folder))
         tally = played(judges, names, _in_any_order(probes), kept)
     names.update({OWN: ""} if OWN in names else {})

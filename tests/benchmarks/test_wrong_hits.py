@@ -60,6 +60,8 @@ def test_what_was_kept_is_not_played_again(tmp_path):
     assert again.of("joblib 1", probe, pytest.fail) == ["played"]
     assert again.of("joblib 2", probe, list) == []
     assert again.of("joblib 1", BY_NAME["code/helper"], list) == []
+    assert again.has(["joblib 1", "joblib 2"], probe)
+    assert not again.has(["joblib 1", "marimo 1"], probe)
 
 
 def test_probes_that_any_tool_can_play():

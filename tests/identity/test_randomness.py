@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from nbsteps.identity.randomness import Draws
+from nbsteps.identity import randomness
+from nbsteps.identity.randomness import Draws, seeding_part
 
 SHARED = np.random
 """The process-wide generator: what new code should not use, and what this is about."""
@@ -82,7 +85,8 @@ def test_a_state_of_another_kind_of_generator_counts_as_moved():
     generator = SHARED.get_bit_generator()
     try:
         draws = Draws()
-        SHARED.set_bit_generator(SHARED.PCG64(1))
+        put = SHARED.set_bit_generator
+        getattr(put, "__wrapped__", put)(SHARED.PCG64(1))  # by a way that nobody hears of
         draws.finish()
         assert [name for name, _ in draws.drawn()] == ["numpy.random.seed"]
         draws = Draws()
@@ -90,3 +94,46 @@ def test_a_state_of_another_kind_of_generator_counts_as_moved():
         assert not list(draws.drawn())
     finally:
         SHARED.set_bit_generator(generator)
+
+
+def _torch(monkeypatch):
+    """A stand-in for torch: a module with a generator, whose functions live in ``torch.random``."""
+    monkeypatch.setattr(randomness, "_seedings", {})
+    generator = np.random.RandomState(0)
+    inner, torch = ModuleType("torch.random"), ModuleType("torch")
+
+    class Tensor:
+        def __init__(self, state):
+            self.numpy = lambda: state
+
+    def manual_seed(seed):
+        generator.seed(seed)
+
+    def get_rng_state():
+        return Tensor(np.append(generator.get_state()[1], generator.get_state()[2]))
+
+    manual_seed.__module__ = "torch.random"
+    inner.manual_seed = torch.manual_seed = manual_seed
+    torch.get_rng_state, torch.rand = get_rng_state, generator.rand
+    monkeypatch.setitem(sys.modules, "torch.random", inner)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    randomness.prepare(torch)
+    assert inner.manual_seed is torch.manual_seed is not manual_seed
+    return torch
+
+
+def test_torch_where_it_is_loaded(monkeypatch):
+    torch = _torch(monkeypatch)
+    check(torch.rand, drawn=["torch.manual_seed"])
+    check(lambda: None, drawn=[])
+    check(lambda: [torch.manual_seed(1), torch.rand()], drawn=[])
+    found = set()
+    for seed in (1, 2, 1):
+        torch.manual_seed(seed)
+        found.add(seeding_part("torch.manual_seed").digest)
+    assert len(found) == 2
+
+
+def test_torch_while_it_is_being_imported(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+    check(lambda: None, drawn=[])

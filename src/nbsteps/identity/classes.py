@@ -36,8 +36,8 @@ def class_digest(cls: type, visitor: Visitor) -> str:
     """
     if belongs_to_package(cls):
         return by_name(cls, visitor)
-    if name_origin(cls.__module__) is not Origin.LOCAL:
-        return _made_by_package(cls, visitor)
+    if name_origin(cls.__module__) is not Origin.LOCAL and cls.__module__ != types.__name__:
+        return _made_by_package(cls, visitor)  # what types makes, for make_dataclass too, is what its caller says
     texts = [cls.__name__, *(visitor.ref(base) for base in cls.__bases__)]
     if type(cls) is not type:
         texts.append(digest_texts("metaclass", visitor.ref(type(cls))))

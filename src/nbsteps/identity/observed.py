@@ -29,7 +29,9 @@ from nbsteps.identity.unnamed import class_name, module_name
 
 __all__ = ["ReadObserver", "note_read", "note_write", "observe_reads"]
 
-_SOURCE_READERS: Final = ("linecache.py", "tokenize.py", "inspect.py", "traceback.py", "pkgutil.py")
+_SOURCE_READERS: Final = ("linecache.py", "inspect.py", "traceback.py", "pkgutil.py")
+_PSEUDO: Final = ("/proc/", "/dev/fd/")
+"""Where names stand that lead to files and folders elsewhere."""
 _DEEPEST: Final = 12
 
 _active: list[ReadObserver] = []
@@ -161,6 +163,8 @@ def _deliver(note: Callable[[ReadObserver, str], None], path: Any) -> None:
         return
     given = os.fsdecode(path)
     absolute = os.path.abspath(given)  # noqa: PTH100 - any kind of path
+    if absolute.startswith(_PSEUDO):
+        absolute = os.path.realpath(absolute)
     for observer in _observers():
         getattr(observer, note.__name__)(absolute)  # in a child process it is none of that class
         if note is not ReadObserver.writes and not os.path.isabs(given):  # noqa: PTH117 - a text
@@ -253,8 +257,17 @@ def _connected(args: tuple[Any, ...]) -> None:
 
 
 def _replaced(args: tuple[Any, ...]) -> None:
+    _moved_to(args)
     for path in args[:2]:
         _deliver(ReadObserver.writes, path)
+
+
+def _moved_to(args: tuple[Any, ...]) -> None:
+    """A file or folder gets another name: who reads it by that one depends on what it was."""
+    source, target = (os.path.abspath(os.fsdecode(path)) for path in args[:2])  # noqa: PTH100 - any kind of path
+    for observer in _observers():
+        if isinstance(observer, ReadObserver):  # a child process tells of what it reads alone
+            observer.moves(source, target)
 
 
 def _touched(args: tuple[Any, ...]) -> None:
@@ -262,7 +275,13 @@ def _touched(args: tuple[Any, ...]) -> None:
 
 
 def _linked(args: tuple[Any, ...]) -> None:
+    _moved_to(args)
     _deliver(ReadObserver.writes, args[1])
+
+
+def _symlinked(args: tuple[Any, ...]) -> None:
+    folder = os.path.dirname(os.fsdecode(args[1]))  # noqa: PTH120 - any kind of path
+    _linked((os.path.join(folder, os.fsdecode(args[0])), args[1]))  # noqa: PTH118 - any kind of path
 
 
 def _started(args: tuple[Any, ...]) -> None:
@@ -334,7 +353,7 @@ _HANDLERS: Final[dict[str, Callable[[tuple[Any, ...]], None]]] = {
     "os.mkdir": _touched,
     "os.rmdir": _touched,
     "os.link": _linked,
-    "os.symlink": _linked,
+    "os.symlink": _symlinked,
     "os.chdir": _moved,
     "subprocess.Popen": _started,
     "os.system": _executed,

@@ -1,4 +1,4 @@
-"""The process-wide random generators: of ``random`` and of ``numpy.random``.
+"""The process-wide random generators: of ``random``, of ``numpy.random`` and, where it is loaded, of torch's CPU.
 
 A body that draws from them depends on how they were seeded before it. What counts is the seeding, not how many numbers
 were drawn since: else no step could be restored without drawing what it drew. Seeding inside a body concerns that body
@@ -19,7 +19,8 @@ from nbsteps.identity import content
 from nbsteps.identity.feed import digest_texts
 
 UNSEEDED: Final = digest_texts("unseeded")
-_HOMES: Final = {"random.seed": "random", "numpy.random.seed": "numpy.random"}
+_HOMES: Final = {"random.seed": "random", "numpy.random.seed": "numpy.random", "torch.manual_seed": "torch"}
+_SEEDERS: Final = ("seed", "setstate", "set_state", "set_bit_generator", "manual_seed", "set_rng_state")
 _PLAIN: Final = frozenset({type(None), str, int, float, tuple})
 _FEW: Final = 5
 """Members of the tuple that a generator's state is; the tuple of words inside it is compared as a whole."""
@@ -29,12 +30,16 @@ _lock = threading.Lock()
 
 
 def prepare(module: ModuleType) -> None:
-    """Take note from now on of who seeds ``random`` or ``numpy.random``."""
-    name = f"{module.__name__}.seed"
-    for attribute in ("seed", "setstate", "set_state"):
+    """Take note from now on of who seeds the generator of this module."""
+    name = next(name for name, home in _HOMES.items() if home == module.__name__)
+    for attribute in _SEEDERS:
         function = getattr(module, attribute, None)
         if callable(function) and not hasattr(function, "__wrapped__"):
-            setattr(module, attribute, _noting(function, name, attribute, module.__name__))
+            noting = _noting(function, name, attribute, module.__name__)
+            setattr(module, attribute, noting)
+            defined = sys.modules.get(getattr(function, "__module__", None) or "")  # torch.random, for torch
+            if getattr(defined, attribute, None) is function:
+                setattr(defined, attribute, noting)
 
 
 def _noting(function: Callable[..., Any], name: str, attribute: str, home: str) -> Callable[..., Any]:
@@ -65,6 +70,9 @@ def _state(name: str) -> Any:
         return None
     if name == "random.seed":
         return module.getstate()
+    if name == "torch.manual_seed":
+        ask = getattr(module, "get_rng_state", None)  # None while torch is being imported
+        return None if ask is None else ask().numpy()
     # Asked for as a tuple, numpy warns where another bit generator was put in.
     state = module.get_state(legacy=False)
     if state["bit_generator"] != "MT19937":

@@ -15,7 +15,7 @@ from nbsteps.core.model import Part, PartKind
 from nbsteps.core.source import MAGIC
 from nbsteps.identity import content
 from nbsteps.identity.classes import class_digest
-from nbsteps.identity.codeobjects import Chain, Facts, import_of, magics_of, module_texts
+from nbsteps.identity.codeobjects import Chain, Facts, code_digest, import_of, magics_of, module_texts
 from nbsteps.identity.described import described
 from nbsteps.identity.distributions import EnvMode, package_part
 from nbsteps.identity.environment import zone_part
@@ -371,6 +371,8 @@ def code_inside_value(value: object) -> str | None:
     Raises:
         UndigestibleError: something behind the code has no content.
     """
+    if isinstance(value, types.CodeType):
+        return code_digest(value)
     walk = _ACTIVE.walk
     if walk is not None:
         if belongs_to_package(value) and not isinstance(value, types.ModuleType):

@@ -7,6 +7,7 @@ wrappers do nothing but ask whether a body runs; then they tell what the reader 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -17,8 +18,11 @@ from types import FrameType, ModuleType
 from typing import Any, Final
 
 from nbsteps.identity import offspring, randomness
+from nbsteps.identity.environment import note_variables
+from nbsteps.identity.native import READERS
 from nbsteps.identity.observed import is_observed, note_module, note_own_tables, note_read, note_write
-from nbsteps.identity.sqlfiles import files_in_sql, may_be_path
+from nbsteps.identity.sqlfiles import computes_names, files_in_sql, may_be_path
+from nbsteps.identity.unnamed import COMPUTED
 
 _MARK: Final = "_nbsteps_announces"
 
@@ -62,12 +66,26 @@ class _AfterImport(MetaPathFinder):
 
 
 def _note_source(source: Any) -> None:
-    """Announce a path, or each of several."""
-    if isinstance(source, (str, os.PathLike)):
+    """Announce a path or the address of a file, or each of several."""
+    if isinstance(source, str) and source.startswith("file://"):
+        from urllib.request import url2pathname  # noqa: PLC0415 - keeps import nbsteps fast
+
+        note_read(url2pathname(source.removeprefix("file://").removeprefix("localhost")))
+    elif isinstance(source, (str, os.PathLike)):
         note_read(source)
     elif isinstance(source, (list, tuple, set)):
         for each in source:
             _note_source(each)
+
+
+def _note_opened(path: Any, mode: Any = "r") -> None:
+    """A path that is opened in a mode, as for ``open``."""
+    if isinstance(mode, str) and mode[:1] in {"w", "x"}:
+        _note_target(path)
+        return
+    _note_source(path)
+    if mode in {"a", "r+"}:
+        _note_target(path)
 
 
 def _note_target(target: Any) -> None:
@@ -78,6 +96,8 @@ def _note_target(target: Any) -> None:
 def _note_query(query: Any, parameters: Any = None) -> None:
     for path, written in files_in_sql(query):
         (note_write if written else note_read)(path)
+    if computes_names(query):
+        note_variables([COMPUTED])
     values = parameters.values() if isinstance(parameters, dict) else parameters
     for value in values if isinstance(values, (list, tuple)) or isinstance(parameters, dict) else ():
         if isinstance(value, str) and may_be_path(value):
@@ -107,7 +127,7 @@ def _announcing(function: Any, note: Callable[..., None], keyword: str, position
     def announcing(*args: Any, **kwargs: Any) -> Any:
         if is_observed():
             told = kwargs.get(keyword, args[position] if len(args) > position else None)
-            note(told, *args[position + 1 : position + 2]) if note in _QUERIES_NOTED else note(told)
+            note(told, *_second(note, args[position + 1 : position + 2], kwargs))
         if note not in _QUERIES_NOTED:
             return function(*args, **kwargs)
         caller = sys._getframe(1)  # noqa: SLF001 - the only way to the caller
@@ -117,6 +137,13 @@ def _announcing(function: Any, note: Callable[..., None], keyword: str, position
 
     setattr(announcing, _MARK, True)
     return announcing
+
+
+def _second(note: Callable[..., None], following: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """What a note is told beside a path or a query: parameters that follow, or a mode."""
+    if note is _note_opened:
+        return (named["mode"],) if "mode" in named else following
+    return following if note in _QUERIES_NOTED else ()
 
 
 _CALL: Final = compile("_nbsteps_call()", __file__, "eval")
@@ -207,6 +234,8 @@ def _prepare_polars(module: ModuleType) -> None:
         if name.startswith(_POLARS_READERS):
             _prepare_polars_reader(each)
     _wrap(module, "read_parquet_metadata", _note_source, "source")
+    _wrap(module, "sql", _note_query, "query")
+    _wrap(module.SQLContext, "execute", _note_query, "query", 1)
 
 
 def _prepare_polars_reader(module: ModuleType) -> None:
@@ -241,6 +270,15 @@ def _prepare_duckdb(module: ModuleType) -> None:
     _wrap(module, "connect", _note_database, "database")
 
 
+def _prepare_native(module: ModuleType) -> None:
+    """Wrap what the table has for this module; a class whose ``__init__`` cannot be replaced stays as it is."""
+    for reader in READERS[module.__name__]:
+        holder, _, name = reader.name.rpartition(".")
+        with contextlib.suppress(AttributeError, TypeError):
+            place = getattr(module, holder) if holder else module
+            _wrap(place, name, _note_opened if reader.moded else _note_source, reader.keyword, reader.position)
+
+
 _POLARS_READERS: Final = ("polars.io.", "polars._utils.serde")
 _QUERIES: Final = ("sql", "query", "from_query", "execute", "executemany", "query_df", "table", "view")
 _FILES: Final = ("read_csv", "from_csv_auto", "read_parquet", "from_parquet", "read_json")
@@ -259,5 +297,7 @@ _LIBRARIES: Final[dict[str, Callable[[ModuleType], None]]] = {
     "joblib.externals.loky.backend.spawn": offspring.prepare,
     "random": randomness.prepare,
     "numpy.random": randomness.prepare,
+    "torch": randomness.prepare,
     "duckdb": _prepare_duckdb,
+    **dict.fromkeys(READERS, _prepare_native),
 }

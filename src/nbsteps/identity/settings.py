@@ -42,6 +42,11 @@ _SKLEARN: Final = {
     "transform_output": "default",
     "enable_metadata_routing": False,
 }
+_DIALECTS: Final = frozenset({"excel", "excel-tab", "unix"})
+_DIALECT: Final = (
+    *("delimiter", "quotechar", "escapechar", "doublequote", "skipinitialspace", "lineterminator", "quoting", "strict"),
+)
+_FIELD_LIMIT: Final = 131072
 _OF_SESSION: Final = ("backend", "interactive", "toolbar", "savefig.directory", "webagg.")
 _POLARS_OF_MACHINE: Final = frozenset({"POLARS_MAX_THREADS", "POLARS_VERBOSE", "POLARS_TEMP_DIR"})
 _EXTENDED: Final = {"pandas": ("DataFrame", "Series", "Index"), "polars": ("DataFrame", "LazyFrame", "Series", "Expr")}
@@ -65,6 +70,43 @@ def process_settings() -> Iterator[tuple[str, str]]:
         encoding = locale.getpreferredencoding(do_setlocale=False).lower()
         if encoding not in {"utf-8", "utf8"}:
             yield "locale.getpreferredencoding()", encoding
+    yield from _library_settings()
+
+
+def _library_settings() -> Iterator[tuple[str, str]]:
+    """What can be set in modules of the standard library, of those that are loaded."""
+    digits = sys.get_int_max_str_digits()
+    if digits != sys.int_info.default_max_str_digits:
+        yield "sys.set_int_max_str_digits()", str(digits)
+    for name, told in _STANDARD.items():
+        module = sys.modules.get(name)
+        if module is not None:
+            yield from told(module)
+
+
+def _calendar(module: Any) -> Iterator[tuple[str, str]]:
+    if module.firstweekday():
+        yield "calendar.setfirstweekday()", str(module.firstweekday())
+
+
+def _copyreg(module: Any) -> Iterator[tuple[str, str]]:
+    for kind, function in module.dispatch_table.items():
+        if _is_users(function):
+            yield f"copyreg.pickle({kind.__qualname__})", _digest(function)
+
+
+def _json(module: Any) -> Iterator[tuple[str, str]]:
+    for cls in (module.JSONEncoder, module.JSONDecoder):
+        for name in _added(cls):
+            yield f"json.{cls.__name__}.{name}", _digest(vars(cls)[name])
+
+
+def _csv(csv: Any) -> Iterator[tuple[str, str]]:
+    for name in sorted(set(csv.list_dialects()) - _DIALECTS):
+        dialect = csv.get_dialect(name)
+        yield f"csv.register_dialect({name!r})", repr([getattr(dialect, each) for each in _DIALECT])
+    if csv.field_size_limit() != _FIELD_LIMIT:
+        yield "csv.field_size_limit()", str(csv.field_size_limit())
 
 
 def any_settings() -> bool:
@@ -133,6 +175,13 @@ _TELLERS: Final[dict[str, Callable[[Any], Iterator[tuple[str, str]]]]] = {
     "seaborn": _matplotlib,
     "polars": _polars,
     "sklearn": _sklearn,
+}
+
+_STANDARD: Final[dict[str, Callable[[Any], Iterator[tuple[str, str]]]]] = {
+    "calendar": _calendar,
+    "copyreg": _copyreg,
+    "csv": _csv,
+    "json": _json,
 }
 
 _known: dict[type, tuple[tuple[object, ...], tuple[str, ...]]] = {}

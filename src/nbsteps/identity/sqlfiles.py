@@ -16,6 +16,12 @@ _ENDINGS: Final = (
 )
 
 
+_COMPUTED: Final = re.compile(
+    r"\b(?:read_\w+|parquet_scan|sniff_csv|glob)\s*\(\s*(?:\[\s*)?(?:'(?:[^']|'')*'\s*\|\||[^\s'\"\[?$)])",
+    re.IGNORECASE,
+)
+
+
 class SqlFile(NamedTuple):
     """A file that a query names."""
 
@@ -31,6 +37,11 @@ def files_in_sql(query: Any) -> Iterator[SqlFile]:
         path = (match[1] or match[2] or "").replace("''", "'")
         if may_be_path(path):
             yield SqlFile(path, written=_WRITTEN.search(query, 0, match.start()) is not None)
+
+
+def computes_names(query: Any) -> bool:
+    """Whether a query reads a file whose name it puts together: nobody can say which without executing it."""
+    return isinstance(query, str) and _COMPUTED.search(query) is not None
 
 
 def may_be_path(text: str) -> bool:

@@ -61,6 +61,7 @@ class ReadObserver:
         self._written: set[str] = set()
         self._listed: dict[str, frozenset[str]] = {}
         self._looked: dict[str, str] = {}
+        self._moved: dict[str, tuple[str, FileState | None]] = {}
         self._relative: set[str] = set()
         self._located = False
 
@@ -68,10 +69,19 @@ class ReadObserver:
         """A file is about to be read: remember what it is like now."""
         if path not in self._read and path not in self._written:
             self._read[path] = file_state(path)
+        if path in self._moved:
+            source, state = self._moved[path]
+            self._read.setdefault(source, state)
 
     def writes(self, path: str) -> None:
         """A file is about to be written, moved there or removed."""
         self._written.add(path)
+
+    def moves(self, source: str, target: str) -> None:
+        """A file that the body did not make is about to get this name, instead of its own or beside it."""
+        known = self._moved.get(source)
+        if known is not None or source not in self._written:
+            self._moved[target] = known or (source, file_state(source))
 
     def lists(self, path: str) -> None:
         """A folder is about to be listed."""

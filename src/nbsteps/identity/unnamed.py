@@ -6,6 +6,7 @@ among those of the environment, verified by what is there at the next decision.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Final
 
 from nbsteps.core.errors import UndigestibleError
@@ -19,6 +20,8 @@ from nbsteps.identity.traces import unheard
 
 _MAIN: Final = "__main__."
 TABLES: Final = "duckdb.default_connection()"
+COMPUTED: Final = "a file whose name a query computes"
+_ASKED: Final = itertools.count()
 _COUNT: Final = """
     select (select count(*) from duckdb_tables() where not internal)
          + (select count(*) from duckdb_views() where not internal)
@@ -58,7 +61,9 @@ def module_part(name: str) -> Part | None:
 
 
 def tables_part(name: str) -> Part | None:
-    """The part for duckdb's own database: it has no content to compare, so it is never the same."""
+    """The part for duckdb's own database, or a file of a computed name: no content to compare, so never the same."""
+    if name == COMPUTED:
+        return Part(PartKind.ENV, name, digest_texts("computed", str(next(_ASKED))), role="state")
     return Part(PartKind.ENV, name, digest_texts("tables now"), role="state") if name == TABLES else None
 
 

@@ -15,7 +15,18 @@ import pandas as pd
 from xxhash import xxh3_128
 
 from nbsteps.identity.content import arrays, arrow
-from nbsteps.identity.content.registry import ATTRIBUTE, CODE, HANDLERS, ITEM, LEAVES, WHOLE, Handler, Part, text
+from nbsteps.identity.content.registry import (
+    ATTRIBUTE,
+    CODE,
+    HANDLERS,
+    ITEM,
+    LEAVES,
+    WHOLE,
+    Handler,
+    Part,
+    Refusal,
+    text,
+)
 
 _RANGE_STEP: Final = 1 << 16
 _INDEX: Final = b"(Index;"
@@ -49,12 +60,22 @@ def _series(value: pd.Series[Any]) -> Iterator[Part]:
 
 def _own(value: Any, base: type) -> Iterator[Part]:
     """What a frame or series has beside its data; a subclass declares more in ``_metadata``."""
+    _refuse_lost(value)
     yield text(str(value.flags.allows_duplicate_labels))
     yield (ATTRIBUTE, "attrs", value.attrs)
     if type(value) is not base:
         yield (CODE, "__class__", type(value))
         for name in value._metadata:  # noqa: SLF001  the documented place where subclasses declare attributes
             yield (ATTRIBUTE, name, getattr(value, name, None))
+
+
+def _refuse_lost(value: Any) -> None:
+    """What somebody set on the object alone is lost as soon as pandas copies it, and so in the store, too."""
+    kept = {"sortorder", *getattr(type(value), "_metadata", ())}
+    names = [name for name in getattr(value, "__dict__", ()) if not name.startswith("_") and name not in kept]
+    lost = [name for name in names if not hasattr(type(value), name)]
+    if lost:
+        raise Refusal(value, f"attribute {lost[0]} is not kept by pandas; put it into attrs, or a variable of its own")
 
 
 def _columns(value: pd.DataFrame) -> Iterator[Any]:
@@ -77,6 +98,7 @@ def _column(label: object, column: Any) -> Iterator[Part]:
 
 
 def _index(value: pd.Index[Any]) -> Iterator[Part]:
+    _refuse_lost(value)
     yield _INDEX
     if not type(value).__module__.startswith("pandas."):
         yield from _foreign(value)
@@ -105,6 +127,7 @@ def _range(start: int, step: int, length: int) -> Iterator[Part]:
 
 def _whole_range(value: pd.RangeIndex) -> bytes | None:
     """Three numbers and a name cannot change, and most frames have them: their integers are hashed once."""
+    _refuse_lost(value)
     leaf = LEAVES.get(type(value.name))
     return None if leaf is None else _range_digest(value.start, value.step, len(value), leaf(value.name))
 
@@ -119,6 +142,7 @@ def _range_digest(start: int, step: int, length: int, name: bytes) -> bytes:
 
 def _multi_index(value: pd.MultiIndex) -> Iterator[Part]:
     # Levels count as they are, with their order and unused members: `.levels` shows them.
+    _refuse_lost(value)
     yield b"(MultiIndex;"
     yield from _foreign(value)
     yield b"%x;%x;" % (value.nlevels, len(value))

@@ -90,6 +90,8 @@ def reduced(value: Any) -> Iterator[Part]:
         yield (ITEM, key, item)
     if setter is not None:
         yield (CODE, "__setstate__", setter)
+    if isinstance(value, BaseException) and value.__cause__ is not None:
+        yield (ATTRIBUTE, "__cause__", value.__cause__)
 
 
 def state_parts(state: Any) -> Iterator[Part]:
