@@ -18,7 +18,7 @@ from nbsteps.core.events import Event, RunStarted
 from nbsteps.core.model import Cell
 from nbsteps.display.board import Board
 from nbsteps.notebook.drafts import preview
-from nbsteps.notebook.subshells import interrupt_main, keep_figures
+from nbsteps.notebook.subshells import keep_figures
 from nbsteps.notebook.understudies import Understudies
 
 if TYPE_CHECKING:
@@ -97,9 +97,8 @@ class Lab:
         """Sort what a page says. Comes on a subshell where there are any: nothing here may take long."""
         match message.get("do"):
             case "cancel":
-                self._tell({"kind": "cancelling", "running": self.board.running})
-                if self.board.running:
-                    interrupt_main()
+                asked = self._session is not None and self._session.cancel()
+                self._tell({"kind": "cancelling", "running": asked})
             case "cells":
                 self._drafts = tuple(map(_cell, message.get("cells") or ()))
                 self._shell.kernel.io_loop.add_callback(self._look)

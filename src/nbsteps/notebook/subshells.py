@@ -9,10 +9,8 @@ Cancel then works once the front end interrupts the kernel.
 from __future__ import annotations
 
 import concurrent.futures
-import signal
 import sys
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -70,14 +68,3 @@ def keep_figures(shell: InteractiveShell | Any) -> None:
 def _flush_on_main() -> None:
     if threading.current_thread() is threading.main_thread():
         sys.modules["matplotlib_inline.backend_inline"].flush_figures()
-
-
-def interrupt_main() -> None:
-    """Interrupt what the main thread executes, from another thread; a call that waits ends, too."""
-    send: Callable[[int, int], None] | None = getattr(signal, "pthread_kill", None)
-    if send is None:
-        import _thread  # noqa: PLC0415 - Windows
-
-        _thread.interrupt_main()
-        return
-    send(threading.main_thread().ident or 0, signal.SIGINT)
