@@ -215,11 +215,17 @@ def test_who_waits_for_a_killed_process_takes_over(nb, slow):
     first.send("%pipeline run")
     nb.wait_for(*STEPS[:4])
     second = nb.start_cli("run", nb.path.name, "--json", "-o", str(nb.outside / "out.ipynb"))
+    deadline = time.monotonic() + PATIENCE
     while len(nb.history("runs")) < 2:
+        assert second.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.1)
     nb.executed()
     slow.unlink()
     first.kill()
-    report = json.loads(finish(second).out)
-    assert report["state"] == "succeeded"
+    done = finish(second)
+    assert done.code == 0, (done.out, done.err)
+    assert json.loads(done.out)["state"] == "succeeded"
     assert set(nb.executed()) >= set(STEPS[4:])
+    # Whoever executed them, each has one result, and nothing is left to do.
+    assert set(nb.states().values()) == {"cached"}

@@ -76,7 +76,7 @@ def write(folder: Path, **labels: Any) -> None:
     script.map("late_map", ["p", "q"])
     script.decide(script.ask("late_asked", "q3"))
     script.begin("cut")
-    dying.ledger._flush()
+    dying.ledger.flush()
     dying.ledger._journal.abandon()
     dying.ledger.drop()
 

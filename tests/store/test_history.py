@@ -290,7 +290,7 @@ def test_a_process_that_died_leaves_no_running_rows(
         fail(dying, "r1", "b", 3.0)
     if unfinished:
         start(dying, "r1", "c", 4.0)
-    dying.ledger._flush()
+    dying.ledger.flush()
     dying.ledger._journal.abandon()
     store = DuckStore(tmp_path / ".nbsteps")
     assert store.history.runs()["state"].tolist() == [expected]

@@ -50,7 +50,7 @@ def test_one_of_another_machine_lives_as_long_as_its_file_is_touched(
     far = elsewhere(opened, monkeypatch)
     script = Script(far)
     script.begin("a")
-    far.ledger._flush()
+    far.ledger.flush()
     hide_lock(far)
     near = opened()
     assert states(near) == ["running"]
@@ -65,7 +65,7 @@ def test_between_processes_of_one_machine_the_lock_alone_counts(opened: Opened) 
     Script(held, "r1").begin("a")
     age(held, 10 * STALE)
     Script(dying, "r2").begin("b")
-    dying.ledger._flush()
+    dying.ledger.flush()
     hide_lock(dying)  # the machine went down, and was started again at once
     near = opened()
     assert {row["step"]: row["state"] for row in near.history_records("attempts")} == {"a": "running", "b": "crashed"}

@@ -73,7 +73,7 @@ def test_a_reader_folds_what_is_too_long_for_it(
     filled(opened())
     busy = opened()
     Script(busy, "r2").restore("a")
-    busy.ledger._flush()
+    busy.ledger.flush()
     opens.clear()
     answers(opened())
     assert opens == []

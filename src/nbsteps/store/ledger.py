@@ -213,7 +213,7 @@ class Ledger:
 
     def _load(self) -> None:
         """Fold everything and read what is new in the home."""
-        self._flush()
+        self.flush()
         self._look(self._load_from)
         if self._losses != self.home.losses:
             self._losses = self.home.losses
@@ -263,7 +263,7 @@ class Ledger:
         found = self._glance.values(wanted)
         if found.payloads.keys() >= set(digests):
             return found
-        self._flush()
+        self.flush()
         return self.home.use(read)
 
     def folded(self, work: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
@@ -278,7 +278,7 @@ class Ledger:
                 self._merge(connection)
             return work(connection)
 
-        self._flush()
+        self.flush()
         return self.home.use(fold)
 
     def distrust(self, digest: str) -> None:
@@ -303,7 +303,7 @@ class Ledger:
             timeout: seconds to wait for the home.
             retiring: whether this process writes no more.
         """
-        self._flush()
+        self.flush()
         owner = self._journal.owner if retiring else ""
 
         def work(connection: duckdb.DuckDBPyConnection, *, writable: bool) -> bool:
@@ -321,7 +321,8 @@ class Ledger:
             self._warn(f"the history could not be folded into {self.home.path.name}, it stays in journals: {error}")
             return False
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Show others what is written so far; what must be durable is already."""
         with self.lock:
             if not self.degraded:
                 try:
@@ -333,7 +334,7 @@ class Ledger:
         """Write what is buffered; fold it if that is worth the while and nobody else is merging; true if it was."""
         folded = False
         with self.lock:
-            self._flush()
+            self.flush()
             if self._substance or self._crowded():
                 folded = not self.degraded and self.fold(timeout=_SHORT, retiring=True)
             try:

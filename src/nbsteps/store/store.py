@@ -158,7 +158,12 @@ class DuckStore:
 
         Gives whether it is held: False only without ``wait``, while another live process or thread holds it.
         """
-        return self._flight.hold(key, self._on_wait, wait=wait)
+        return self._flight.hold(key, self._waits, wait=wait)
+
+    def _waits(self, message: str) -> None:
+        """Whoever waits may do so for long: what this process has told so far is shown to others."""
+        self.ledger.flush()
+        self._on_wait(message)
 
     def put(self, value: object, digest: str) -> Artifact:
         """Store a value under its content digest, once.
