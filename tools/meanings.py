@@ -29,7 +29,8 @@ MEANINGS: dict[str, dict[str, str]] = {
         "run_id": _RUN,
         "notebook": "path of the notebook, relative to its project",
         "trigger": "what started it: `cell`, `magic` (`%pipeline run`), `cli`, `api` or `papermill`",
-        "state": "`running`, `succeeded`, `failed`, `cancelled` or `crashed`",
+        "state": "`running`, `waiting` for approval, `succeeded`, `failed`, `cancelled` or `crashed`; a run that "
+        "waited shows how the run stands that went on with it",
         "started_at": _STARTED,
         "ended_at": _ENDED,
         "duration": _DURATION,
@@ -47,9 +48,10 @@ MEANINGS: dict[str, dict[str, str]] = {
         "run_id": _RUN,
         "notebook": "path of the notebook, relative to its project",
         "step": _STEP,
-        "state": "`running`, `succeeded` (its body was executed), `cached` (restored), `failed`, `upstream_failed` "
-        "(something that it needs failed), `skipped`, `cancelled` or `crashed`",
-        "reason": "the first of `reasons`",
+        "state": "`running`, `retrying`, `waiting` for approval, `succeeded` (its body was executed), `cached` (restored), "
+        "`failed`, `upstream_failed` (something that it needs failed), `skipped`, `cancelled` or `crashed`",
+        "reason": "the first of `reasons`; where it ended without a result, why; where it waited, the question, or the run "
+        "that went on with it",
         "reasons": "a list: [why it was executed](reasons.md)",
         "key": "the digest that identifies its result",
         "started_at": _STARTED,
