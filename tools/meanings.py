@@ -48,10 +48,10 @@ MEANINGS: dict[str, dict[str, str]] = {
         "run_id": _RUN,
         "notebook": "path of the notebook, relative to its project",
         "step": _STEP,
-        "state": "`running`, `retrying`, `waiting` for approval, `succeeded` (its body was executed), `cached` (restored), "
-        "`failed`, `upstream_failed` (something that it needs failed), `skipped`, `cancelled` or `crashed`",
-        "reason": "the first of `reasons`; where it ended without a result, why; where it waited, the question, or the run "
-        "that went on with it",
+        "state": "`running`, `retrying`, `waiting` for approval, `succeeded` (its body was executed), `cached` "
+        "(restored), `failed`, `upstream_failed` (something that it needs failed), `skipped`, `cancelled` or `crashed`",
+        "reason": "the first of `reasons`; where it ended without a result, why; where it waited, the question, or "
+        "the run that went on with it",
         "reasons": "a list: [why it was executed](reasons.md)",
         "key": "the digest that identifies its result",
         "started_at": _STARTED,
