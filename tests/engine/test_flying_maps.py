@@ -319,3 +319,12 @@ def test_nobody_waits_for_workers_that_start(means):
     if not means.executor:
         assert start_of(sim, "b") < start_of(sim, "item 0")
     assert took <= 9
+
+
+@pytest.mark.parametrize("head", ["%%step each --map a=xs --total-timeout 2s", "%%step each --total-timeout 2s"])
+def test_to_wait_for_a_worker_costs_nothing_of_the_time_for_all_attempts(head):
+    sim = Sim(boot=30.0)
+    session = sim.begin("%%step make\nxs = [1]", f"{head}\nwork('item', 1)\ny = 1")
+    result, _, took = play(sim, session, Means(2, "simulated"))
+    assert set(states(result).values()) == {"succeeded"}
+    assert took >= 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
 
 from nbsteps.core.errors import CrashedError, Skip, StepError, StepTimeout, UnsendableError
 from nbsteps.core.events import AttemptStarted, Progressed
@@ -143,7 +144,9 @@ class Flight:
         self._stays = self._freed = self._late_already = False
         self._wound = ""
         self._limit = trial.limit
-        self._deadline = _sum(trial.began, step.options.total_timeout)
+        # To wait for a place before the first attempt costs nothing of the time over all of them.
+        self._began: float | None = None if trial.number == 1 else trial.began
+        self._deadline = None if self._began is None else _sum(self._began, step.options.total_timeout)
         self._hearing = home.hear(step, trial.run_id)
         self._claim = yard.ask(step.options.pool, away=True)
 
@@ -216,7 +219,8 @@ class Flight:
             self._leave()
             return Executed(None, error, describe(error))
         now = self._home.now()
-        self._limit = limit(self.step.options, now - self.trial.began)
+        self._began = now if self._began is None else self._began
+        self._limit = limit(self.step.options, now - self._began)
         self._deadline = _sum(now, self._limit.seconds)
         self._future = lane.submit(packed, self._hearing)
         return None
@@ -226,8 +230,11 @@ class Flight:
         assert attempt is not None  # noqa: S101 - it has been announced
         self._leave()
         if error is not None:
-            return self._home.fail(attempt, lost(self.step, error))
-        return self._home.land(self, attempt, future.result()[0])
+            return self._timed(self._home.fail(attempt, lost(self.step, error)))
+        return self._timed(self._home.land(self, attempt, future.result()[0]))
+
+    def _timed(self, executed: Executed) -> Executed:
+        return replace(executed, began=self._began)
 
     def _late(self) -> Executed:
         total = self._limit.total or self._future is None
@@ -258,7 +265,7 @@ class Flight:
         self._leave()
         if self._attempt is None:
             return Executed(None, why, describe(why))
-        return self._home.fail(self._attempt, why)
+        return self._timed(self._home.fail(self._attempt, why))
 
 
 def _sum(start: float, seconds: float | None) -> float | None:

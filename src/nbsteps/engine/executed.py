@@ -68,6 +68,7 @@ class Executed:
         items: what became of a map's items.
         reason: why the step failed where that is more than its error, such as ``tolerance_exceeded``.
         cancelled: why it was left unfinished without an error; ``""`` where it was not.
+        began: when the body began, by the clock's ``monotonic``, where it had waited for a place; else None.
     """
 
     result: Result | None
@@ -77,6 +78,7 @@ class Executed:
     items: ItemCounts | None = None
     reason: str = ""
     cancelled: str = ""
+    began: float | None = None
 
 
 class Flying(Protocol):

@@ -122,6 +122,7 @@ class Away:
             self._yard.give_back(claim)
             raise
         self.shares = self.shares or lane.pid == self._services.host.pid
+        work.begin()
         work.log.start(items, [delay for _, delay in batch], host, lane.kind)
         now = clock.monotonic()
         deadline = math.inf if limit.seconds is None else now + limit.seconds

@@ -310,6 +310,7 @@ class HomeTurns:
         batch = work.queue.take(1 if self._pending else self._pace.size, now)
         if batch:
             work.limit()
+            work.begin()
             self._announced += len(batch)
             work.log.start([item for item, _ in batch], [delay for _, delay in batch])
             self._pending.extendleft(item for item, _ in reversed(batch))

@@ -50,7 +50,7 @@ class MapWork:
         self._finder = Finder(services, judge, step, self._common, trial.run_id, forced=trial.forced)
         self.live = not trial.quiet
         self.fail_fast = trial.fail_fast
-        self._began = trial.began
+        self._began: float | None = None
         self._twins: defaultdict[str, list[Item]] = defaultdict(list)
         self._restored: dict[int, Artifact] = {}
         self._unseen: dict[int, tuple[Display, ...]] = {}
@@ -197,7 +197,7 @@ class MapWork:
         verdict = after(
             policy(step.options),
             attempt=item.attempts - item.lost,
-            elapsed=now - self._began,
+            elapsed=now - (now if self._began is None else self._began),
             retryable=retryable(step, error, self._services, self._run_id),
             asked=asked_delay(error),
             seed=f"{self._run_id}\0{step.name}\0{item.key}",
@@ -218,7 +218,8 @@ class MapWork:
         Raises:
             StepTimeout: not at all, the step's own time is up.
         """
-        found = limit(self.step.options, self._services.clock.monotonic() - self._began)
+        elapsed = 0.0 if self._began is None else self._services.clock.monotonic() - self._began
+        found = limit(self.step.options, elapsed)
         if found.total and not found.seconds:
             raise StepTimeout(self.step.options.total_timeout or 0.0, total=True)
         return found
@@ -227,7 +228,12 @@ class MapWork:
     def deadline(self) -> float | None:
         """When the time for the whole step is up, by the clock's ``monotonic``; None for never."""
         total = self.step.options.total_timeout
-        return None if total is None else self._began + total
+        return None if total is None or self._began is None else self._began + total
+
+    def begin(self) -> None:
+        """Items are about to be executed: the time over all of them begins with the first."""
+        if self._began is None:
+            self._began = self._services.clock.monotonic()
 
     def _keep(self, displays: tuple[Display, ...]) -> Artifact:
         shown = list(displays)

@@ -235,6 +235,9 @@ class Turns:
             KeyboardInterrupt: it was interrupted.
         """
         self._landed(work)
+        if work.number == 1 and executed.began is not None:
+            # To wait for a place before the first attempt costs nothing of the time over all attempts.
+            work.began = executed.began
         with work.hold:
             return self._concluded(work, executed)
 
