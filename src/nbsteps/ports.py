@@ -177,7 +177,7 @@ class Evaluator(Protocol):
         """Execute a context cell as if the user had."""
 
     def replay(self, displays: tuple[Display, ...], note: str, step: str = "") -> None:
-        """Show stored outputs again, marked with ``note`` (``restored from 2026-01-01 10:00``), as those of ``step``."""
+        """Show stored outputs again, marked with ``note`` (``restored from 2026-01-01 10:00``), as ``step``'s."""
 
 
 class Clock(Protocol):
