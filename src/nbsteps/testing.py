@@ -306,7 +306,7 @@ class FakeEvaluator:
 
     def replay(self, displays: tuple[Display, ...], note: str, step: str = "") -> None:
         """Remember what would be shown."""
-        del note
+        del note, step
         self.replayed.append(displays)
 
 
