@@ -149,8 +149,8 @@ $ python -m benchmarks.wrong_hits --write docs/explanation/scoreboard.md{options
 
 ## How to read it
 
-- *n of m*: m probes could be played; a tool that refuses a probe's values or code is not blamed for it. `-`: none
-  could.
+- *n of m*: m probes could be played; a tool that refuses a probe's values or code, or fails with an error, is not
+  blamed for it. `-`: none could.
 - Every tool is used as its documentation shows: `joblib.Memory.cache` and redun's `@task` around each step as a
   function, Hamilton's driver `with_cache()`, marimo's `persistent_cache` inside cells, cash-lib's `%cash_on` with
   `persist_all`, because the bodies are too quick for it to keep otherwise, ipyflow's `%%memoize` on each step's cell.
