@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from nbsteps.notebook import kernel as module
-from nbsteps.notebook.connection import connect, disconnect, lab_of
+from nbsteps.notebook.connection import connect, connected, disconnect, lab_of
 from nbsteps.notebook.lab import TARGET
 from nbsteps.notebook.labrun import STEP_KEY, run
 
@@ -171,6 +171,22 @@ def test_outputs_of_steps_that_run_at_once_are_each_marked_as_its_own(project, m
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=lambda said: found.update({said: whose[-1]}), flush=str))
     run(2, "threads")
     assert found == {"of a\n": "a", "of b\n": "b"}
+
+
+def test_a_page_that_stands_in_for_the_widget_is_given_and_told_what_its_views_are(page, project, monkeypatch):
+    toolbar = SimpleNamespace(onlookers=[], whole=lambda: {"id": "w", "graph": {}}, heard=[].append)
+    monkeypatch.setattr(connected(project), "_toolbar", toolbar)
+    page.say(do="widget", shown=True)
+    assert page.sent[-1] == {"kind": "widget", "id": "w", "graph": {}}
+    [tell] = toolbar.onlookers
+    tell({"kind": "delta"})
+    assert page.sent[-1] == {"kind": "told", "content": {"kind": "delta"}}
+    page.say(do="tell", content={"do": "cancel"})
+    assert toolbar.heard.__self__ == [{"do": "cancel"}]
+    before = len(page.sent)
+    page.say(do="widget", shown=False)
+    tell({"kind": "delta"})
+    assert len(page.sent) == before
 
 
 def test_cancel_without_a_run_is_answered_and_interrupts_nothing(page):
