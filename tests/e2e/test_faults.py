@@ -44,6 +44,7 @@ def test_a_kernel_killed_while_a_step_waits_for_its_retry(nb):
     nb.write(step("early", "early = 1"), step("flaky --retries 2 --retry-delay 1h", *wait, "flaky = early"))
     kernel = loaded(nb)
     kernel.send("%pipeline run")
+    nb.wait_for("early", "flaky")
     until(lambda: "retrying" in states(nb, "steps", "flaky"))
     kernel.kill()
     assert nb.executed() == ["early", "flaky"]
@@ -128,15 +129,15 @@ def test_the_time_over_all_attempts_of_a_step_in_a_worker(nb):
         f"with open({str(pids)!r}, 'a') as file:\n    print(os.getpid(), file=file)",
         "while time:\n    try:\n        time.sleep(300)\n    except BaseException:\n        pass",
     ]
-    nb.write(step("long --total-timeout 1s --retries 5 --out none", *body, "none = 1"), step("other", "other = 1"))
+    nb.write(step("long --total-timeout 3s --retries 5 --out none", *body, "none = 1"), step("other", "other = 1"))
     kernel = loaded(nb)
     shown = kernel.run("%pipeline run --workers 2 --executor processes")
     assert "StepTimeout" in shown.error
     (row,) = (row for row in nb.history("steps") if row["step"] == "long")
-    assert (row["state"], row["reason"], row["attempts"]) == ("failed", "total_timeout", 1)
-    assert states(nb, "attempts", "long") == ["failed"]
+    assert (row["state"], row["reason"]) == ("failed", "total_timeout")
+    # On a busy machine its process may have taken all of the time to start.
+    assert states(nb, "attempts", "long") in (["failed"], [])
     assert kernel.run("other").text == "1\n"
-    # Its interpreter may have taken the whole second to start.
     begun = [int(pid) for pid in pids.read_text().split()] if pids.exists() else []
     _, alive = psutil.wait_procs([psutil.Process(pid) for pid in begun if psutil.pid_exists(pid)], timeout=PATIENCE)
     assert alive == []
