@@ -167,7 +167,7 @@ def page(tally: Tally, names: Mapping[str, str], blind: Iterable[str], **counts:
     """The page; ``counts`` are the numbers and options that it names."""
     wrong, missed = tables(tally, names, blind)
     said = "\n".join(
-        f'- [{tool}]({each.place}): "{each.words}". Marked: {", ".join(sorted(each.kinds))}.'
+        f"- [{tool}]({each.place}): in our words, {each.words}. Marked: {', '.join(sorted(each.kinds))}."
         for tool, each in EXCLUSIONS.items()
         if tool in names
     )

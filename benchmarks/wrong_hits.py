@@ -263,7 +263,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     wrong, missed = tables(tally, names, BLIND_TO_RUNNING)
     print(f"wrong hits\n\n{wrong}\n\nfalse misses\n\n{missed}")
     if page_path:
-        options = "".join([f" --every {args.every}" if args.every > 1 else "", *(f" {each}" for each in args.tools)])
+        options = f" --every {args.every}" if args.every > 1 else ""
+        options += (" --keep verdicts.jsonl" if args.keep else "") + "".join(f" {each}" for each in args.tools)
         counts = {"total": len(PROBES), "neutral": len(neutral()), "played": len(probes), "options": options}
         page_path.write_text(page(tally, names, BLIND_TO_RUNNING, **counts), encoding="utf-8")
     return 0
