@@ -14,8 +14,8 @@ from nbsteps.display.standing import WORDS
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "frontend" / "src" / "marks.json"
-EXTENSION = ROOT / "labextension" / "static" / "remoteEntry.js"
-_REGION = re.compile(r"(?<=  const MARKS = ).*(?=;\n  // End of what is generated\.)")
+EXTENSION = ROOT / "labextension" / "static" / "drawing.js"
+_REGION = re.compile(r"(?<=const MARKS = ).*(?=;\n// End of what is generated\.)")
 
 
 def main() -> int:

@@ -1,0 +1,392 @@
+// One notebook's toolbar, state marks and runs. It draws what the kernel says and computes no state of its own.
+import { badgeState, button, mark, progress, shortened, text } from "./drawing.js";
+import { Line } from "./line.js";
+import { Sink } from "./sink.js";
+import { Understudies } from "./understudy.js";
+
+const TARGET = "nbsteps";
+const QUIET = 400; // milliseconds without an edit after which the cells are sent
+const PATIENCE = 1000; // milliseconds after which a kernel that does not answer Cancel is interrupted
+const RUN = '__import__("nbsteps.notebook.labrun", fromlist=["run"]).run';
+const LOAD = 'get_ipython().run_line_magic("load_ext", "nbsteps")';
+const STEP = /^\s*%%step[ \t]+([^\s]+)/;
+
+export class Pipeline {
+  constructor(panel, options) {
+    this.panel = panel;
+    this.options = options;
+    this.nodes = {};
+    this.running = false;
+    this.badge = "No run yet";
+    this.notice = "";
+    this.comm = null;
+    this.sent = "";
+    this.timer = 0;
+    this.understudies = null;
+    this.node = this.bar();
+    const context = panel.sessionContext;
+    context.kernelChanged.connect(() => this.reconnect());
+    context.statusChanged.connect((_, status) => this.status(status));
+    context.iopubMessage.connect((_, message) => this.noticed(message));
+    panel.context.ready.then(() => this.watch());
+    panel.disposed.connect(() => {
+      this.close();
+      this.understudies?.close();
+    });
+    this.reconnect();
+  }
+
+  bar() {
+    const node = document.createElement("div");
+    node.className = "nbs-bar";
+    node.setAttribute("role", "group");
+    node.setAttribute("aria-label", "Pipeline");
+    node.hidden = true;
+    this.state = document.createElement("button");
+    this.state.type = "button";
+    this.state.className = "nbs-s nbs-state";
+    this.state.addEventListener("click", () => this.reveal());
+    this.runButton = button("run", "Run pipeline (Alt+Shift+R)", () => this.run());
+    this.cancelButton = button("cancel", "Cancel run (Alt+Shift+C)", () => this.cancel());
+    this.showButton = button("show", "Show pipeline (Alt+Shift+G)", () => this.show());
+    node.append(this.state, this.runButton, this.cancelButton, this.showButton);
+    return node;
+  }
+
+  // ---- cells -------------------------------------------------------------------------------------------------
+
+  watch() {
+    if (this.panel.isDisposed) return;
+    const model = this.panel.content.model;
+    model.contentChanged.connect(() => this.edited());
+    model.cells.changed.connect(() => this.edited());
+    this.panel.content.activeCellChanged?.connect(() => this.later(() => this.draw(), "drawing"));
+    this.understudies = new Understudies(this.panel, (message) => this.tell(message));
+    this.edited();
+  }
+
+  edited() {
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => {
+      this.send();
+      this.draw();
+    }, QUIET);
+  }
+
+  later(work, name) {
+    if (this[name]) return;
+    this[name] = window.requestAnimationFrame(() => {
+      this[name] = 0;
+      if (!this.panel.isDisposed) work();
+    });
+  }
+
+  cells() {
+    const model = this.panel.content?.model;
+    const found = [];
+    if (!model) return found;
+    for (let position = 0; position < model.cells.length; position++) {
+      const cell = model.cells.get(position);
+      if (cell.type !== "code") continue;
+      const tags = cell.getMetadata?.("tags");
+      const source = cell.sharedModel.getSource();
+      found.push({ id: cell.id, position: position + 1, source, tags: Array.isArray(tags) ? tags : [] });
+    }
+    return found;
+  }
+
+  steps() {
+    const found = new Map();
+    this.panel.content.widgets.forEach((cell) => {
+      if (cell.model.type !== "code") return;
+      const name = STEP.exec(cell.model.sharedModel.getSource())?.[1];
+      if (name) found.set(cell, name);
+    });
+    return found;
+  }
+
+  cellOf(step) {
+    for (const [cell, name] of this.steps()) if (name === step) return cell;
+    return null;
+  }
+
+  // ---- kernel ------------------------------------------------------------------------------------------------
+
+  async reconnect() {
+    this.close();
+    this.nodes = {};
+    this.running = false;
+    this.badge = "No run yet";
+    this.sent = "";
+    this.draw();
+    await this.connect();
+  }
+
+  async connect() {
+    const kernel = this.panel.sessionContext.session?.kernel;
+    if (!kernel || this.comm || this.connecting) return;
+    this.connecting = true;
+    this.draw();
+    try {
+      const { services } = this.options;
+      const on = { heard: (message) => this.heard(message), lost: (line) => this.lost(line) };
+      const line = await Line.open(kernel, services, TARGET, on);
+      if (this.panel.isDisposed || this.panel.sessionContext.session?.kernel !== kernel) return;
+      this.comm = line;
+      this.answered = false;
+      line.start();
+      this.send();
+      this.understudies?.soon();
+    } catch (error) {
+      this.comm = null; // a kernel without comms: Run still works, and loads nbsteps
+    } finally {
+      this.connecting = false;
+      this.draw();
+      if (!this.panel.isDisposed && this.panel.sessionContext.session?.kernel !== kernel) this.connect();
+    }
+  }
+
+  lost(line) {
+    if (this.comm !== line) return;
+    this.comm = null;
+    this.sent = "";
+    this.understudies?.reset();
+  }
+
+  close() {
+    const line = this.comm;
+    this.comm = null;
+    this.understudies?.reset();
+    if (line && this.panel.sessionContext.session?.kernel) line.close();
+  }
+
+  status(status) {
+    if (status === "restarting" || status === "autorestarting") {
+      this.comm = null;
+      this.understudies?.reset();
+      this.wanted = true;
+      this.nodes = {};
+      this.running = false;
+      this.badge = "No run yet";
+      this.sent = "";
+      this.draw();
+    }
+    if (status === "idle" && !this.comm && this.wanted) {
+      this.wanted = false;
+      this.connect();
+    }
+  }
+
+  noticed(message) {
+    // Whoever types %load_ext nbsteps does so in a cell: then there is somebody to talk to.
+    if (message.header.msg_type !== "execute_input" || this.comm) return;
+    if (/nbsteps|%%step|%pipeline/.test(message.content.code)) this.wanted = true;
+  }
+
+  send() {
+    if (!this.comm || this.panel.isDisposed) return;
+    const cells = this.cells();
+    if (!cells.some((cell) => STEP.test(cell.source))) return;
+    const packed = JSON.stringify(cells);
+    if (packed === this.sent) return;
+    this.sent = packed;
+    this.comm.send({ do: "cells", cells });
+  }
+
+  tell(message) {
+    this.comm?.send(message);
+    return Boolean(this.comm);
+  }
+
+  heard(message) {
+    this.answered = true;
+    if (message.kind === "state") {
+      this.nodes = message.whole ? message.nodes : { ...this.nodes, ...message.nodes };
+      this.running = message.running;
+      this.badge = message.badge;
+      this.forecast = message.forecast;
+      this.notice = "";
+      if (this.cancelled && this.running) this.comm?.send({ do: "cancel" });
+    } else if (message.kind === "problem") {
+      this.notice = message.text;
+    } else if (message.kind === "cancelling" && message.running) {
+      this.obeyed();
+    } else if (message.kind === "widget" || message.kind === "told") {
+      this.understudies?.heard(message);
+      return;
+    }
+    this.later(() => this.draw(), "drawing");
+  }
+
+  // ---- commands ----------------------------------------------------------------------------------------------
+
+  async run() {
+    const kernel = this.panel.sessionContext.session?.kernel;
+    if (!kernel || this.running || this.asked) return;
+    this.asked = true;
+    this.draw();
+    try {
+      await this.save();
+      // A kernel that has not answered yet may be about to refuse: nbsteps is loaded by this then, or was already.
+      if (!this.comm || !this.answered) {
+        const loaded = await kernel.requestExecute({ code: LOAD, silent: true, store_history: false }).done;
+        if (loaded.content.status === "error") {
+          this.refused(loaded.content);
+          return;
+        }
+        await this.connect();
+      }
+      if (this.cancelled) return;
+      const future = kernel.requestExecute({ code: RUN + this.options.means(), store_history: false, stop_on_error: false });
+      const sink = new Sink(this);
+      future.onIOPub = (message) => sink.take(message);
+      const reply = await future.done;
+      if (reply.content.status === "error" && !sink.shown) this.refused(reply.content);
+    } catch (error) {
+      this.notice = "The kernel ended before the run did";
+    } finally {
+      this.asked = false;
+      this.obeyed();
+      this.draw();
+      if (!this.comm) this.connect();
+    }
+  }
+
+  refused(content) {
+    this.badge = "Cannot run";
+    this.notice = String(content.evalue || content.ename || "");
+  }
+
+  async save() {
+    const context = this.panel.context;
+    if (!context.model.dirty || context.model.readOnly) return;
+    try {
+      await context.save();
+    } catch (error) {
+      this.notice = "The notebook could not be saved: the run takes the cells as they were";
+    }
+  }
+
+  cancel() {
+    if (!this.panel.sessionContext.session?.kernel || !(this.running || this.asked)) return;
+    this.cancelled = true;
+    this.comm?.send({ do: "cancel" });
+    this.insist(PATIENCE);
+  }
+
+  // Interrupt a kernel that does not answer, again if it was too early: nothing may be lost between click and body.
+  insist(milliseconds) {
+    window.clearTimeout(this.impatience);
+    this.impatience = window.setTimeout(() => {
+      if (!this.running && !this.asked) return;
+      this.panel.sessionContext.session?.kernel?.interrupt();
+      this.insist(3 * PATIENCE);
+    }, milliseconds);
+  }
+
+  obeyed() {
+    window.clearTimeout(this.impatience);
+    this.cancelled = false;
+  }
+
+  async show() {
+    const { NotebookActions } = this.options;
+    const notebook = this.panel.content;
+    const model = notebook.model;
+    let index = -1;
+    for (let at = 0; at < model.cells.length; at++) {
+      if (model.cells.get(at).sharedModel.getSource().trim() === "%pipeline") index = at;
+    }
+    if (index < 0) {
+      NotebookActions.insertBelow(notebook);
+      index = notebook.activeCellIndex;
+      notebook.activeCell.model.sharedModel.setSource("%pipeline");
+    }
+    notebook.activeCellIndex = index;
+    notebook.deselectAll();
+    await NotebookActions.run(notebook, this.panel.sessionContext);
+    await notebook.scrollToItem?.(index);
+  }
+
+  reveal() {
+    const wanted = badgeState(this.badge)[2];
+    const index = this.panel.content.widgets.findIndex((cell) => {
+      const name = STEP.exec(cell.model.sharedModel.getSource())?.[1];
+      return name && wanted.includes(this.nodes[name]?.state);
+    });
+    if (index < 0) return;
+    this.panel.content.activeCellIndex = index;
+    this.panel.content.scrollToItem?.(index, "smart");
+  }
+
+  // ---- the page ----------------------------------------------------------------------------------------------
+
+  draw() {
+    if (this.panel.isDisposed || !this.panel.content?.model) return;
+    const steps = this.steps();
+    const busy = this.running || this.asked;
+    this.node.hidden = steps.size === 0;
+    this.runButton.disabled = Boolean(busy);
+    this.cancelButton.disabled = !busy;
+    const words = this.asked && !this.running ? "Running" : this.connecting && !this.comm ? "Connecting" : this.badge;
+    this.drawBadge(words);
+    const marks = this.options.marks();
+    for (const cell of this.panel.content.widgets) {
+      const name = steps.get(cell);
+      this.drawMark(cell, name && marks ? this.nodes[name] : undefined, name);
+    }
+  }
+
+  drawBadge(words) {
+    const [, state] = badgeState(words);
+    this.state.dataset.s = state;
+    const [head, count] = words.startsWith("Running ") ? words.split(" ") : [words, ""];
+    this.state.replaceChildren(mark(state), text("nbs-word", head));
+    if (count) this.state.append(text("nbs-more", count));
+    const title = this.notice || this.forecast || "";
+    this.state.title = title ? `${words}: ${title}` : words;
+    this.state.setAttribute("aria-label", `Pipeline: ${this.state.title}`);
+  }
+
+  drawMark(cell, node, name) {
+    const editor = cell.node.querySelector(".jp-InputArea-editor");
+    let own = cell.nbstepsMark;
+    if (!node || !editor) {
+      own?.remove();
+      cell.nbstepsMark = null;
+      return;
+    }
+    if (!own || own.parentElement !== editor) {
+      own?.remove();
+      own = document.createElement("div");
+      own.className = "nbs-mark nbs-s";
+      own.setAttribute("role", "note");
+      editor.append(own);
+      cell.nbstepsMark = own;
+      this.followCursor(cell, own);
+    }
+    const more = [node.number, shortened(node.reasons)].filter(Boolean).join(", ");
+    const said = [name, node.word, node.number].filter(Boolean).join(", ") + (node.reasons ? `: ${node.reasons}` : "");
+    const drawnBefore = own.dataset.said;
+    if (drawnBefore === said && own.dataset.s === node.state) return;
+    own.dataset.said = said;
+    own.dataset.s = node.state;
+    own.title = node.reasons ? `${node.word}: ${node.reasons}` : node.word;
+    own.setAttribute("aria-label", said);
+    own.replaceChildren(mark(node.state), text("nbs-word", node.word));
+    if (more) own.append(text("nbs-more", more));
+    if (typeof node.share === "number") own.append(progress(node.share));
+  }
+
+  followCursor(cell, own) {
+    const editor = cell.editor;
+    if (!editor) return;
+    const look = () => {
+      const first = cell.node.contains(document.activeElement) && editor.getCursorPosition().line === 0;
+      own.classList.toggle("nbs-faint", first && editor.hasFocus());
+    };
+    editor.model.selections?.changed?.connect(look);
+    cell.node.addEventListener("focusin", look);
+    cell.node.addEventListener("focusout", () => window.setTimeout(look));
+  }
+}
