@@ -152,3 +152,12 @@ export function Tabs({ names, current, choose, label, id, kind = "tabs" }: {
     </div>
   );
 }
+
+export function Head({ text, right }: { text: string; right?: ComponentChildren }) {
+  return (
+    <h4 class="h">
+      {text}
+      {right && <span class="r">{right}</span>}
+    </h4>
+  );
+}
