@@ -107,8 +107,8 @@ def _command(command: argparse.ArgumentParser, text: str) -> str:
 
 
 def _argument(action: argparse.Action) -> Iterator[str]:
-    """A row for an argument, none for ``--help``."""
-    if isinstance(action, argparse._HelpAction):  # noqa: SLF001 - (the same)
+    """A row for an argument, none for ``--help`` and for what only pages send."""
+    if isinstance(action, argparse._HelpAction) or action.help == argparse.SUPPRESS:  # noqa: SLF001 - (the same)
         return
     metavar = action.metavar or action.dest.upper()
     if action.choices:

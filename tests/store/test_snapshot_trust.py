@@ -26,13 +26,9 @@ def outsider(path: Path, statement: str) -> None:
         connection.execute(statement)
 
 
-@pytest.mark.parametrize("change", ["outsider", "log", "older", "copied", "restored", "touched", "gone"])
-def test_what_others_did_to_the_home_is_seen(
-    opened: Opened, folder: Path, opens: list[str], monkeypatch: pytest.MonkeyPatch, change: str
-) -> None:
-    filled(opened())
+def meddle(change: str, folder: Path, opened: Opened) -> None:
+    """Do to the home what knows nothing of the snapshot beside it."""
     path = folder / "store.duckdb"
-    kept = (folder / "store.snapshot").read_bytes()
     clear = "INSERT INTO log.cleared SELECT 99, id FROM log.results"
     if change == "outsider":
         outsider(path, clear)
@@ -41,7 +37,7 @@ def test_what_others_did_to_the_home_is_seen(
         subprocess.run([sys.executable, "-c", code, str(path)], check=True)
         assert path.with_name("store.duckdb.wal").exists()
     elif change == "older":  # one that knows nothing of snapshots
-        with monkeypatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch:
             patch.setattr(SnapshotFile, "drop", lambda _self: None)
             patch.setattr(SnapshotFile, "publish", lambda _self, _data, _state: None)
             store = opened()
@@ -60,6 +56,13 @@ def test_what_others_did_to_the_home_is_seen(
         os.utime(path)
     else:
         path.unlink()
+
+
+@pytest.mark.parametrize("change", ["outsider", "log", "older", "copied", "restored", "touched", "gone"])
+def test_what_others_did_to_the_home_is_seen(opened: Opened, folder: Path, opens: list[str], change: str) -> None:
+    filled(opened())
+    kept = (folder / "store.snapshot").read_bytes()
+    meddle(change, folder, opened)
     assert (folder / "store.snapshot").read_bytes() == kept
     opens.clear()
     found = answers(opened())
