@@ -182,7 +182,7 @@ class Runner:
         self._take(name, Wish(forced=forced, live=found.inputs, consulted=found.consulted))
         while name in self._delayed or name in self._flying:
             self._services.cancel.check()
-            self._land()
+            self._land(early=False)
             due = self._due()
             if due is not None:
                 self._again(due)
@@ -196,7 +196,7 @@ class Runner:
             if cancel.asked:
                 cancel.check()
             if self._flying:
-                self._land()
+                self._land(early=only is None)
             due = self._due() if self._delayed else None
             if due is not None:
                 self._again(due)
@@ -318,8 +318,10 @@ class Runner:
         due = [work for work in self._delayed.values() if work.due <= now]
         return min(due, key=lambda work: work.due, default=None)
 
-    def _land(self) -> None:
-        """Take in what was executed elsewhere, and send more."""
+    def _land(self, *, early: bool) -> None:
+        """Take in what was executed elsewhere, and send more; ``early``: steps stand in line before maps ask again."""
+        while early and not self._tripped() and (name := self._spare(self._turns.flies)) is not None:
+            self._look(name, quiet=False)
         self._turns.yard.serve()
         for work in list(self._flying.values()):
             if work.flying is not None:
