@@ -210,6 +210,8 @@ def test_what_a_body_may_have_assigned_itself_is_read_only_where_another_cell_ma
         pytest.param(["from math import *", "k = 1", "%%step s\ny = pi"], "1", id="a star may bring it"),
         pytest.param(["%run helpers.py", "k = 1", "%%step s\ny = tidy(k)"], "1 2", id="a script may bring it"),
         pytest.param(["from math import *", "k = 1", "%%step s\ny = len([k])"], "2", id="builtins need no star"),
+        pytest.param(["%%step s\ny = pi", "from math import *"], "2", id="a star below may bring it"),
+        pytest.param(["%%step s\ny = pi", "y, 'pi' in globals()"], "", id="what looks back on results brings nothing"),
         pytest.param([LOAD, "raw2 = raw", "%%step s\ny = raw"], "", id="variables of steps are no context"),
         pytest.param(
             ["def g():\n    return h()", "def h():\n    return g()", "%%step s\ny = g()"], "1 2", id="a circle"

@@ -201,11 +201,16 @@ class Surroundings:
         return cells, tuple(sorted(behind)) if behind else ()
 
     def _below(self, name: str) -> _Made:
-        """What makes a name that no cell above shapes: the cells below that do, with what they need."""
+        """What makes a name that no cell above shapes: the cells below that do, with what they need.
+
+        A cell below that only may hide it and needs a step's result is none: it looks back on what was made.
+        """
         cells, later = 0, 0
         for position in self._shapers.get(name, ()):
-            cells |= 1 << position
             needs = self._all_needs(self._contexts[position])
+            if name == ANY and needs & self._written:
+                continue
+            cells |= 1 << position
             for other in (self._wanted(needs) | (needs & self._written)) - {name}:
                 later |= self._bit(other)
         return _Made(cells, later)
