@@ -159,7 +159,7 @@ def test_a_run_says_how_long_it_goes_on(show):
 
 def saved_outputs(page, jupyter):
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    (file,) = jupyter.folder.glob("*saved-picture*/flow.ipynb")
+    (file,) = jupyter.folder.glob("test-the-saved-picture-*/flow.ipynb")
     return nbformat.read(file, as_version=4).cells[1].outputs
 
 
