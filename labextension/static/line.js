@@ -1,6 +1,7 @@
 // A way to talk with the kernel's side of nbsteps that does not wait for the end of the cell that is executed.
 
 const SOON = 1000; // milliseconds in which a kernel that is free says what it can do
+const STARTING = 2000; // and in which one that starts does, after it has answered over the control channel
 
 function elapsed(milliseconds) {
   return new Promise((resolve) => window.setTimeout(resolve, milliseconds));
@@ -14,9 +15,11 @@ async function asked(kernel, services, msgType, content = {}) {
 }
 
 // A subshell of our own, where the page does not know yet whether the kernel has any: it was loaded during a run.
+// A kernel that only starts says so over the shell soon after it answers here, and is left alone.
 async function ownSubshell(kernel, services) {
   const info = await asked(kernel, services, "kernel_info_request");
   if (!info.supported_features?.includes("kernel subshells")) return null;
+  if (await Promise.race([kernel.info.then(() => true), elapsed(STARTING)])) return null;
   return (await asked(kernel, services, "create_subshell_request")).subshell_id ?? null;
 }
 
