@@ -21,6 +21,7 @@ from nbsteps.core.states import RunState
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nbsteps.notebook.waited import Waited
     from nbsteps.store.store import DuckStore
 
 AnyPath = str | PathLike[str]
@@ -32,7 +33,7 @@ def run(  # noqa: PLR0913 - each is a word of its own, by keyword
     *,
     output: AnyPath | None = None,
     steps: Sequence[str] = (),
-    force: bool = False,
+    force: bool | Sequence[str] = False,
     fail_fast: bool = False,
     workers: int = 1,
     executor: str = "",
@@ -45,7 +46,7 @@ def run(  # noqa: PLR0913 - each is a word of its own, by keyword
         params: values for variables of the cell tagged ``parameters``.
         output: where the executed notebook goes; by default into the store's folder.
         steps: run only what these steps need.
-        force: run them whatever is stored; all, where no steps are named.
+        force: run them whatever is stored; all, where no steps are named. Or the names of those that run.
         fail_fast: start nothing more once a step failed.
         workers: bodies at once away from the kernel's main thread; 1 for none.
         executor: their place, ``threads`` or ``processes``; ``""`` for the usual one.
@@ -61,7 +62,8 @@ def run(  # noqa: PLR0913 - each is a word of its own, by keyword
     from nbsteps.notebook import launch  # noqa: PLC0415 - loads papermill, which is slow
     from nbsteps.report import read_report  # noqa: PLC0415 - keeps import nbsteps fast
 
-    wishes = launch.Request(Path(path), dict(params or {}), _optional(output), tuple(steps), force=force)
+    wishes = launch.Request(Path(path), dict(params or {}), _optional(output), tuple(steps), force=force is True)
+    wishes.forced = () if isinstance(force, bool) else tuple(force)
     wishes.kernel, wishes.fail_fast, wishes.trigger = kernel, fail_fast, "api"
     wishes.workers, wishes.executor = workers, _named(executor)
     return _unless_cancelled(read_report(launch.run(wishes)))
@@ -170,9 +172,22 @@ def _decide(  # noqa: PLR0913 - the arguments of approve
     decision = Decision(word, step, values, comment)
     if path is not None:
         taken = decide_from_outside(Path(path), decision)
-        return run(path, taken.values()) if resume else None
-    _said, go_on = decide_here(_this_kernel(f"nbsteps.{word}({step!r}, path='notebook.ipynb')").session, decision)
+        return _gone_on(Path(path), taken.waited) if resume else None
+    _said, go_on = decide_here(_this_kernel(f"nbsteps.{word}({step!r}, path='notebook.ipynb')"), decision)
     return go_on()[0] if resume else None
+
+
+def _gone_on(path: Path, waited: Waited) -> RunResult:
+    wishes = waited.wishes
+    return run(
+        path,
+        waited.values(),
+        steps=wishes.steps,
+        force=wishes.forced,
+        fail_fast=wishes.fail_fast,
+        workers=wishes.workers,
+        executor=wishes.executor,
+    )
 
 
 def accept(step: str, path: AnyPath | None = None) -> None:

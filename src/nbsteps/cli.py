@@ -66,6 +66,7 @@ def _add_runs(add: Callable[..., argparse.ArgumentParser]) -> None:
     run.add_argument("-o", "--output", type=Path, metavar="OUT.ipynb", help="where the executed notebook goes")
     run.add_argument("--step", "-s", nargs="+", default=[], metavar="STEP", help="run only what these steps need")
     run.add_argument("--force", action="store_true", help="execute these (all, without --step), whatever is stored")
+    run.add_argument("--force-step", nargs="+", default=[], metavar="STEP", help="execute these, whatever is stored")
     add_manner(run)
     plan = add("plan", _plan, "show what a run would do; steps are not executed")
     _takes_notebook(plan)
@@ -159,6 +160,7 @@ def _request(args: argparse.Namespace) -> Request:
         fail_fast=getattr(args, "fail_fast", False),
         workers=getattr(args, "workers", 1),
         executor=getattr(args, "executor", ""),
+        forced=tuple(getattr(args, "force_step", ())),
     )
 
 
@@ -255,10 +257,9 @@ def _decide(args: argparse.Namespace) -> int:
     taken = decide_from_outside(args.notebook, Decision(args.command, args.step, values, args.comment))
     _print(taken.line)
     if not args.run:
-        _print(f"go on with: nbsteps run {_shown_path(args.notebook)}{taken.words()}")
+        _print(f"go on with: nbsteps run {_shown_path(args.notebook)}{taken.waited.words()}")
         return 0
-    given = [word for name, value in taken.values().items() for word in ("-p", name, repr(value))]
-    return main(["run", str(args.notebook), *given])
+    return main(["run", str(args.notebook), *taken.waited.arguments()])
 
 
 def _show(args: argparse.Namespace, report: dict[str, Any]) -> None:

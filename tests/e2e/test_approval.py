@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import nbsteps
 from tests.e2e.building import PATIENCE, step
 
 PAY = step("pay --in total --out paid --approve 'Pay {total:.2f}?' --ask amount:float=0.5", "paid = total * amount")
@@ -114,8 +115,18 @@ def test_a_run_that_waited_ends_as_the_one_that_went_on_with_it(nb):
     report = nb.run()
     assert report["state"] == "failed"
     assert [row["state"] for row in nb.history("runs")] == ["failed"] * 3
-    reasons = {row["reason"] for row in nb.history("steps") if row["state"] == "waiting"}
-    assert reasons == {f"went on in run {report['run_id']}"}
+    rows = [row for row in nb.history("steps") if row["step"] == "pay"]
+    went_on = f"went on in run {report['run_id']}"
+    assert [(row["state"], row["reason"]) for row in rows[1:]] == [("succeeded", went_on)] * 2
+
+
+def test_what_is_cleared_is_waited_for_no_longer(nb):
+    nb.write(*CELLS)
+    nb.run()
+    nb.cli("clear", nb.path.name, "--step", "pay")
+    (row,) = [row for row in nb.history("steps") if row["step"] == "pay"]
+    assert (row["state"], row["reason"]) == ("cancelled", "asked no longer: cleared")
+    assert [row["state"] for row in nb.history("runs")] == ["cancelled"]
 
 
 def test_going_on_at_once_takes_the_parameters_of_the_run_that_asked(nb):
@@ -129,6 +140,47 @@ def test_going_on_at_once_takes_the_parameters_of_the_run_that_asked(nb):
     done = approve(nb, "amount=1", "--run")
     assert (done.code, nb.executed()) == (0, ["pay"])
     assert [row["message"] for row in nb.history("approvals")] == ["Pay 7.00?"] * 2
+
+
+def test_going_on_elsewhere_does_what_the_run_that_asked_was_to_do(nb):
+    nb.write(*CELLS, step("audit --in shipped", "mark('audit')"))
+    assert nb.run()["state"] == "waiting"
+    approve(nb, "amount=1", "--run")  # everything is stored from now on
+    nb.edit("Pay {total:.2f}?", "Pay {total:.2f} now?")
+    nb.executed()
+    words = ("--step", "ship", "--force-step", "load", "pay", "ship", "--workers", "2", "--fail-fast")
+    assert nb.run(*words)["state"] == "waiting"
+    assert nb.executed() == ["load"]
+    done = approve(nb, "amount=1")
+    left = f"nbsteps run {nb.path.name} --step ship --force-step pay ship --fail-fast --workers 2"
+    assert done.out.splitlines()[1] == f"go on with: {left}"
+    nb.edit("Pay {total:.2f} now?", "Pay {total:.2f} soon?")
+    assert nb.run(*words)["state"] == "waiting"
+    assert nb.executed() == ["load"]
+    kernel = nb.live()
+    kernel.run(nb.marks)
+    assert kernel.run("%pipeline approve pay amount=1").error == ""
+    assert nb.executed() == ["pay", "ship"]
+    newest = [row["step"] for row in nb.history("steps")][:3]
+    assert set(newest) == {"load", "pay", "ship"}
+
+
+def test_a_kernel_that_goes_on_takes_the_parameters_of_the_run_that_asked(nb):
+    nb.write(step("load --out total", "total = month * 1.0"), PAY, parameters="month = 9")
+    nb.run("-p", "month", "7")
+    kernel = nb.live()
+    kernel.run(nb.marks)
+    assert kernel.run("%pipeline approve pay amount=1").error == ""
+    assert nb.executed() == ["load", "pay"]
+    assert kernel.run("(month, paid)").text == "(7, 7.0)\n"
+
+
+def test_python_goes_on_as_the_run_that_asked(nb):
+    nb.write(*CELLS)
+    nb.run("--step", "pay", "--force")
+    nb.executed()
+    result = nbsteps.approve("pay", {"amount": 2}, path=nb.path)
+    assert {name: str(done.state) for name, done in result.steps.items()} == {"load": "cached", "pay": "succeeded"}
 
 
 def test_going_on_with_a_parameter_that_is_not_kept_says_what_to_do(nb):

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from nbsteps.core.events import AttemptStarted, StepRestored
-from nbsteps.core.model import Attempt
+from nbsteps.core.events import AttemptStarted, RunEnded, RunStarted, StepRestored
+from nbsteps.core.model import Attempt, Run, Wishes
 from nbsteps.core.states import ApprovalState, RunState
+from nbsteps.store.records import decode, encode
 from nbsteps.store.store import DuckStore
 from tests.store.script import NOTEBOOK, Script
 
@@ -118,9 +119,62 @@ def test_a_run_that_waited_ends_as_the_run_that_went_on_with_it(
     if ended is not None:
         second.end(ended)
     assert states_of(store)["r1"] == expect
-    (row,) = (row for row in store.history.records("steps") if row["run_id"] == "r1")
-    went_on = expect != "waiting"
-    assert (row["state"], row["reason"]) == ("waiting", "went on in run r2" if went_on else "a: go on?")
+    rows = {row["run_id"]: row for row in store.history.records("steps") if row["step"] == "a"}
+    own = rows["r1"]
+    if expect == "waiting":
+        assert (own["state"], own["reason"]) == ("waiting", "a: go on?")
+    else:
+        assert (own["state"], own["reason"]) == (rows["r2"]["state"], "went on in run r2")
+    assert (own["ended_at"], own["duration"], own["attempts"]) == (None, None, 0)
+    counts = ("steps_executed", "steps_restored", "steps_failed")
+    (first_run,) = (row for row in store.history.records("runs") if row["run_id"] == "r1")
+    assert [first_run[name] for name in counts] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expect"),
+    [
+        (ApprovalState.APPROVED, ("waiting", "approved by ana, no run has gone on yet", "waiting")),
+        (ApprovalState.REJECTED, ("waiting", "rejected by ana, no run has gone on yet", "waiting")),
+        (ApprovalState.EXPIRED, ("waiting", "expired by ana, no run has gone on yet", "waiting")),
+        (ApprovalState.VOID, ("cancelled", "asked no longer: fine", "cancelled")),
+    ],
+)
+def test_what_was_decided_is_said_until_a_run_goes_on(
+    store: DuckStore, verdict: ApprovalState, expect: tuple[str, str, str]
+) -> None:
+    first = Script(store)
+    request = first.ask("a", "q1")
+    first.end(RunState.WAITING)
+    first.decide(request, verdict)
+    (row,) = store.history.records("steps")
+    assert (row["state"], row["reason"], states_of(store)["r1"]) == expect
+
+
+def test_what_nobody_is_asked_any_more_did_not_go_on_when_the_step_ran_later(store: DuckStore) -> None:
+    first = Script(store)
+    first.decide(first.ask("a", "q1"), ApprovalState.VOID)
+    first.ask("b", "q2")
+    first.end(RunState.WAITING)
+    second = later(store, "r2", first)
+    second.succeed("a")
+    second.end()
+    shown = {row["step"]: row["state"] for row in store.history.records("steps", run_id="r1")}
+    assert (shown, states_of(store)["r1"]) == ({"a": "cancelled", "b": "waiting"}, "waiting")
+    third = later(store, "r3", second)
+    third.fail("b")
+    third.end(RunState.FAILED)
+    assert states_of(store)["r1"] == "failed"
+
+
+def test_what_was_asked_of_a_run_is_kept_with_it(store: DuckStore) -> None:
+    wishes = Wishes(("b",), ("a", "b"), fail_fast=True, workers=3, executor="threads")
+    run = Run("r1", NOTEBOOK, "cli", 1.0, "host", 7, "me", wishes=wishes)
+    store.emit(RunStarted(1.0, run, ("a", "b")))
+    store.emit(RunEnded(2.0, "r1", RunState.SUCCEEDED))
+    event = store.history.records("events", run_id="r1")[-1]
+    assert event["data"]["wishes"] == [["b"], ["a", "b"], True, 3, "threads"]
+    assert decode(encode(RunStarted(1.0, run, ()))).run == run
 
 
 def test_runs_that_waited_one_after_the_other_end_as_the_last(store: DuckStore) -> None:

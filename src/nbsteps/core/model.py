@@ -277,6 +277,28 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was asked of a run: whoever goes on with it later, in whichever process, does the same.
+
+    Attributes:
+        steps: those that it is limited to, with what they need; empty for all.
+        forced: steps whose bodies run whatever is stored.
+        fail_fast: start nothing more once a step failed.
+        workers: bodies at once.
+        executor: name of their place; ``""`` for the usual one, and for an executor that the user passed.
+    """
+
+    steps: tuple[str, ...] = ()
+    forced: tuple[str, ...] = ()
+    fail_fast: bool = False
+    workers: int = 1
+    executor: str = ""
+
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One execution of a pipeline. ``parameters`` holds short representations, never secrets."""
 
@@ -290,6 +312,7 @@ class Run:
     parameters: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     state: RunState = RunState.RUNNING
     ended_at: float | None = None
+    wishes: Wishes = NO_WISHES
 
 
 @dataclass(frozen=True, slots=True)

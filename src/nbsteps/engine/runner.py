@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from nbsteps.core import rules
@@ -20,9 +20,10 @@ from nbsteps.engine.attempt import describe
 from nbsteps.engine.bindings import Bindings
 from nbsteps.engine.book import Book
 from nbsteps.engine.contexts import ContextKeeper
-from nbsteps.engine.executed import Crew, Executed, Means
+from nbsteps.engine.executed import Crew, Executed
 from nbsteps.engine.judge import Judge
 from nbsteps.engine.live import LiveInputs
+from nbsteps.engine.manner import Manner
 from nbsteps.engine.services import Services
 from nbsteps.engine.turns import Turns
 from nbsteps.engine.work import NO_WISH, Wish, Work
@@ -30,21 +31,6 @@ from nbsteps.engine.work import NO_WISH, Wish, Work
 _LEAST: Final = 0.02
 _SLICE: Final = 0.1
 """Longest wait without a look at whether the run is to end, seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a run goes about it.
-
-    Attributes:
-        forced: steps whose bodies run whatever is stored.
-        fail_fast: start nothing more once a step failed for good.
-        means: what may be executed away from the main thread, and how much at once.
-    """
-
-    forced: frozenset[str] = frozenset()
-    fail_fast: bool = False
-    means: Means = Means()  # noqa: RUF009 - a frozen value
 
 
 class Runner:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from nbsteps.core import findings
 from nbsteps.core.decide import Decision
 from nbsteps.core.errors import ProblemsError, UsageError
 from nbsteps.core.events import Cleared
 from nbsteps.core.graph import Graph, build
-from nbsteps.core.model import Cell, Result, Run, RunResult, Step, StepRun
+from nbsteps.core.model import Cell, Result, RunResult, Step, StepRun
 from nbsteps.core.plan import Plan
 from nbsteps.core.states import RunState, StepState
 from nbsteps.engine.approval import Approvals
@@ -23,10 +22,11 @@ from nbsteps.engine.forecasting import Forecast
 from nbsteps.engine.hands import crew
 from nbsteps.engine.judge import Identity, Judge
 from nbsteps.engine.live import live_inputs
+from nbsteps.engine.manner import Manner, Paused, new_run
 from nbsteps.engine.notebook import NotebookCells
 from nbsteps.engine.refusals import refusals
-from nbsteps.engine.runner import Manner, Runner
-from nbsteps.engine.services import Services, new_id, paused_collector
+from nbsteps.engine.runner import Runner
+from nbsteps.engine.services import Services, paused_collector
 from nbsteps.engine.turns import given_parts
 
 
@@ -70,7 +70,7 @@ class Session:
         self._judge: Judge | None = None
         self._open: Runner | None = None
         self._managed = False
-        self._paused: tuple[tuple[str, ...], Manner] | None = None
+        self._paused: Paused | None = None
         self.gate = Approvals(services)
         self._crew = crew(services, self.bindings, self.judge, self.gate)
         self.ended: dict[str, StepRun] = {}
@@ -181,7 +181,7 @@ class Session:
     def _run_all(
         self, wanted: tuple[str, ...], names: tuple[str, ...], manner: Manner, trigger: str
     ) -> tuple[RunResult, Mapping[str, BaseException]]:
-        runner = self._runner(trigger, manner)
+        runner = self._runner(trigger, manner, wanted)
         self._recall(names)
         self._paused = None
         try:
@@ -189,17 +189,17 @@ class Session:
         finally:
             self._note(runner.book)
         if result.state is RunState.WAITING:
-            ran = {name for name, done in result.steps.items() if done.state is StepState.SUCCEEDED}
-            self._paused = wanted, replace(manner, forced=manner.forced - ran)
+            self._paused = Paused.after(wanted, manner, result)
         return result, runner.book.errors
 
-    def resume(self, trigger: str = "magic") -> tuple[RunResult, Mapping[str, BaseException]] | None:
-        """Go on with the run that waits for a person; None if there is none in this kernel."""
-        if self._paused is None:
+    def resume(self, trigger: str = "magic", step: str = "") -> tuple[RunResult, Mapping[str, BaseException]] | None:
+        """Go on with the run that waits for a person, about ``step`` if it is named; None if this kernel has none."""
+        paused = self._paused
+        if paused is None or (step and step not in paused.waiting):
             return None
-        wanted, manner = self._paused
+        manner = paused.manner
         forced, means = manner.forced, manner.means
-        return self.run(wanted, forced=forced, trigger=trigger, fail_fast=manner.fail_fast, means=means)
+        return self.run(paused.wanted, forced=forced, trigger=trigger, fail_fast=manner.fail_fast, means=means)
 
     def cancel(self) -> bool:
         """Ask the current run to end; callable from any thread. False if there is none."""
@@ -214,6 +214,11 @@ class Session:
         wrong = refusals(self.graph(), names, self.services.evaluator, means or Means())
         if wrong:
             raise ProblemsError(wrong)
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """What was set for variables of a ``parameters`` cell so far."""
+        return self._parameters
 
     def set_parameters(self, values: Mapping[str, object]) -> None:
         """Set variables that a ``parameters`` cell assigns.
@@ -249,8 +254,9 @@ class Session:
         """
         self._parameters.update(parameters or {})
         self._managed = managed
-        self._open = self._runner(trigger, Manner(frozenset(forced), fail_fast, means or Means()))
-        self._open.start(self.select(steps))
+        wanted = tuple(steps)
+        self._open = self._runner(trigger, Manner(frozenset(forced), fail_fast, means or Means()), wanted)
+        self._open.start(self.select(wanted))
         return self._open.run.run_id
 
     def end(self, state: RunState | None = None) -> RunResult | None:
@@ -277,7 +283,7 @@ class Session:
         live = live_inputs(self, name, self.ended)
         self._recall((name,))
         joined = self._open
-        runner = joined or self._runner(trigger, Manner())
+        runner = joined or self._runner(trigger, Manner(), (name,))
         runner.book.before = self.ended
         caught = self.graph().steps[name].options.catch
         if caught in self._raised:
@@ -366,28 +372,8 @@ class Session:
     def _recall(self, names: tuple[str, ...]) -> None:
         self.judge().recall(names)
 
-    def _runner(self, trigger: str, manner: Manner) -> Runner:
+    def _runner(self, trigger: str, manner: Manner, wanted: Iterable[str] = ()) -> Runner:
         services = self.services
-        shown = {name: shown_parameter(name, value) for name, value in self._parameters.items()}
-        run = Run(
-            run_id=new_id(),
-            notebook=services.notebook,
-            trigger=trigger,
-            started_at=services.clock.now(),
-            host=services.host.name,
-            pid=services.host.pid,
-            user=services.host.user,
-            parameters=shown,
-        )
-        return Runner(
-            services, self.bindings, self.keeper, self.judge(), self.graph(), run, crew=self._crew, manner=manner
-        )
-
-
-_SECRET = re.compile(r"pass|secret|token|credential|api_?key|auth", re.IGNORECASE)
-_SHOWN = 200
-
-
-def shown_parameter(name: str, value: object) -> str:
-    """A parameter as the history may keep it: short, and never a secret."""
-    return "***" if _SECRET.search(name) else repr(value)[:_SHOWN]
+        run = new_run(services, trigger, manner.wishes(wanted), self._parameters)
+        graph = self.graph()
+        return Runner(services, self.bindings, self.keeper, self.judge(), graph, run, crew=self._crew, manner=manner)

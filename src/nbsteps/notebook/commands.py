@@ -89,6 +89,7 @@ def _add_run(run: Parser) -> None:
     )
     add_manner(run)
     run.add_argument("--dry-run", action="store_true", help="show the plan, run nothing")
+    run.add_argument("--waited", default="", help=argparse.SUPPRESS)
 
 
 def _add_decision(decide: Parser, *, form: bool) -> None:

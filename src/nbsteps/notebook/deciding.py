@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +11,15 @@ from nbsteps.config import load_config, project_root, store_folder
 from nbsteps.core.approvals import Approval
 from nbsteps.core.errors import DocumentError, UsageError
 from nbsteps.core.model import RunResult
-from nbsteps.core.states import StepState
 from nbsteps.display.asking import decision_line
 from nbsteps.engine.deciding import Desk
-from nbsteps.notebook.commands import literal
+from nbsteps.engine.manner import shown_parameter
 from nbsteps.notebook.machine import SystemClock, notebook_name, this_host
+from nbsteps.notebook.means import means
+from nbsteps.notebook.waited import Waited, waited
 
 if TYPE_CHECKING:
-    from nbsteps.engine.session import Session
+    from nbsteps.notebook.kernel import Kernel
 
 Ran = tuple[RunResult, Mapping[str, BaseException]]
 
@@ -61,79 +60,48 @@ class Decision:
         return desk.reject(self.step, self.comment)
 
 
-def decide_here(session: Session, decision: Decision) -> tuple[str, Callable[[], Ran]]:
+def decide_here(kernel: Kernel, decision: Decision) -> tuple[str, Callable[[], Ran]]:
     """Decide in a kernel; what to say, and what goes on with the run.
-
-    Where no run of this kernel waits, the step is run with what it needs, and what rests on it if another kernel
-    asked.
 
     Raises:
         UsageError: no such step, nothing waits there, or the decision cannot be taken.
     """
-    step = decision.step
+    session, step = kernel.session, decision.step
     session.select([step])
-    alone = step in session.ended and session.ended[step].state is StepState.WAITING
     done = decision.take(session.gate.desk)
+    return decision_line(done), lambda: go_on(kernel, step, done.request.run_id)
 
-    def go_on() -> Ran:
-        resumed = session.resume()
-        if resumed is not None:
-            return resumed
-        targets = (step,) if alone else (step, *session.graph().descendants([step]))
-        return session.run(targets)
 
-    return decision_line(done), go_on
+def go_on(kernel: Kernel, step: str, asked: str = "") -> Ran:
+    """Go on with the run that waited for a decision about a step, as it was asked, whichever process asked it.
+
+    Args:
+        kernel: does it.
+        step: what was decided about.
+        asked: the run that asked, where none is known to wait.
+
+    Raises:
+        UsageError: the history does not have a parameter of that run.
+    """
+    session = kernel.session
+    resumed = session.resume(step=step)
+    if resumed is not None:
+        return resumed
+    found = waited(kernel.store, session.services.notebook, step, asked)
+    wishes, own = found.wishes, {name: shown_parameter(name, value) for name, value in session.parameters.items()}
+    # What this kernel was given as well needs no reading: the history does not have every value whole.
+    given = {name: text for name, text in found.parameters.items() if own.get(name) != text}
+    values = replace(found, parameters=given).values()
+    how = means(wishes.workers, wishes.executor, kernel.shell.user_ns)
+    return session.run(wishes.steps, forced=wishes.forced, parameters=values, fail_fast=wishes.fail_fast, means=how)
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A decision that was recorded.
-
-    Attributes:
-        line: what to say.
-        notebook: its file's name.
-        step: whom it was about.
-        parameters: those of the run that asked, as the history shows them: whoever goes on needs the same.
-    """
+    """A decision that was recorded: what to say, and the run that waited for it."""
 
     line: str
-    notebook: str
-    step: str
-    parameters: Mapping[str, str]
-
-    def words(self) -> str:
-        """The parameters as the command line takes them, each after a blank; one that is no whole value as ``...``."""
-        return "".join(f" -p {name} {_word(text)}" for name, text in self.parameters.items())
-
-    def values(self) -> dict[str, object]:
-        """The parameters themselves.
-
-        Raises:
-            UsageError: the history does not have one whole: it is long, a secret, or no plain value.
-        """
-        for name, text in self.parameters.items():
-            if not _read(text):
-                msg = f"it was decided; the run that asked was given {name}, which the history does not keep in full"
-                raise UsageError(msg, step=self.step, hint=f"go on with: nbsteps run {self.notebook}{self.words()}")
-        return {name: ast.literal_eval(text) for name, text in self.parameters.items()}
-
-
-def _word(text: str) -> str:
-    """A value as it is typed: a text without its quotes, where it is taken for a text all the same."""
-    if not _read(text):
-        return "..."
-    value = ast.literal_eval(text)
-    bare = isinstance(value, str) and literal(value) == value and not value.startswith("-")
-    return shlex.quote(value if bare else text)
-
-
-def _read(text: str) -> bool:
-    """Whether a text of the history is a whole value."""
-    try:
-        ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True
+    waited: Waited
 
 
 def decide_from_outside(path: Path, decision: Decision) -> Taken:
@@ -159,8 +127,6 @@ def decide_from_outside(path: Path, decision: Decision) -> Taken:
         name = notebook_name(file, project_root(folder) or folder)
         desk = Desk(store, SystemClock(), name, this_host().user, store.emit)
         done = decision.take(desk)
-        rows = store.history.records("runs", notebook=name)
-        asked = next((row["parameters"] for row in rows if row["run_id"] == done.request.run_id), None)
-        return Taken(decision_line(done), path.name, decision.step, asked or {})
+        return Taken(decision_line(done), waited(store, name, decision.step, done.request.run_id))
     finally:
         store.close()

@@ -48,7 +48,8 @@ def _times(session: Session) -> dict[str, float]:
 
 def _forced(session: Session, request: Mapping[str, Any]) -> frozenset[str]:
     """The steps that run whatever is stored: those that are asked for, not what they need as well."""
-    return frozenset(request["steps"] or session.select()) if request["force"] else frozenset()
+    every = request["steps"] or session.select() if request["force"] else ()
+    return frozenset((*every, *request["forced"]))
 
 
 def _begin(request: Mapping[str, Any]) -> dict[str, Any]:

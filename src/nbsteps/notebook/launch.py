@@ -33,6 +33,7 @@ class Request:
     fail_fast: bool = False
     workers: int = 1
     executor: str = ""
+    forced: tuple[str, ...] = ()
 
 
 def understand_notebook(request: Request) -> tuple[Document, Graph]:
@@ -44,7 +45,7 @@ def understand_notebook(request: Request) -> tuple[Document, Graph]:
     """
     document = read_notebook(request.path)
     graph = build(document.cells)
-    for name in request.steps:
+    for name in (*request.steps, *request.forced):
         if name not in graph.steps:
             msg = f"{request.path.name} has no step {name!r}"
             raise UsageError(msg, hint=f"its steps: {', '.join(graph.steps) or 'none'}")
@@ -78,6 +79,7 @@ def run(request: Request) -> dict[str, Any]:
 
         wishes = Wishes(request.steps, request.force, request.trigger, request.params, request.tell, kernel=kernel)
         wishes.fail_fast, wishes.workers, wishes.executor = request.fail_fast, request.workers, request.executor
+        wishes.forced = request.forced
         execute(document, output, wishes, kernel_name)
     return _concluded(wishes.report, document, output)
 
@@ -160,6 +162,7 @@ def inquire(question: str, request: Request) -> dict[str, Any]:
         "cells": cells_as_rows(document.cells),
         "trigger": request.trigger,
         "force": request.force,
+        "forced": list(request.forced),
         "steps": list(request.steps),
         "parameters": request.params,
     }

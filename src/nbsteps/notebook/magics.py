@@ -22,7 +22,7 @@ from nbsteps.display.progress import ProgressLines
 from nbsteps.engine.accepting import accept
 from nbsteps.engine.session import CellRun, Session
 from nbsteps.notebook.commands import parse_parameters, parse_pipeline
-from nbsteps.notebook.deciding import Decision, Ran, decide_here, form_values
+from nbsteps.notebook.deciding import Decision, Ran, decide_here, form_values, go_on
 from nbsteps.notebook.kernel import Kernel
 from nbsteps.notebook.means import means, steps_at_once
 from nbsteps.notebook.notes import Remarks, note, publish, remarks, show_again
@@ -92,6 +92,9 @@ class NbstepsMagics(Magics):
 
     def _run(self, args: argparse.Namespace) -> None:
         session = self.kernel.session
+        if args.waited:
+            self._run_now(session, lambda: go_on(self.kernel, args.waited))
+            return
         targets = tuple(args.steps)
         session.select(args.force or ())
         # Without names those that are asked for, not what they need as well.
@@ -150,9 +153,9 @@ class NbstepsMagics(Magics):
     def _approve(self, args: argparse.Namespace) -> None:
         session = self.kernel.session
         values = form_values(getattr(args, "values", ()))
-        said, go_on = decide_here(session, Decision(args.command, args.step, values, args.comment))
+        said, going_on = decide_here(self.kernel, Decision(args.command, args.step, values, args.comment))
         print(said)  # noqa: T201 - a magic's output
-        self._run_now(session, go_on)
+        self._run_now(session, going_on)
 
     _reject = _approve
 

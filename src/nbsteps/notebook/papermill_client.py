@@ -57,6 +57,7 @@ class Wishes:
         fail_fast: start nothing more once a step failed.
         workers: bodies at once away from the kernel's main thread.
         executor: name of the kind of those workers, ``""`` for the usual one.
+        forced: steps that run whatever is stored, whichever are named.
     """
 
     steps: tuple[str, ...] = ()
@@ -69,6 +70,7 @@ class Wishes:
     fail_fast: bool = False
     workers: int = 1
     executor: str = ""
+    forced: tuple[str, ...] = ()
 
 
 class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill is untyped
@@ -144,6 +146,7 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             "cells": cells_as_rows(self._cells.values()),
             "trigger": wishes.trigger,
             "force": wishes.force,
+            "forced": list(wishes.forced),
             "steps": list(wishes.steps),
             "parameters": _plain(wishes.parameters),
             "fail_fast": wishes.fail_fast,

@@ -72,6 +72,6 @@ class PlainRun:
 
 
 def _shown(parameters: Mapping[str, Any]) -> dict[str, str]:
-    from nbsteps.engine.session import shown_parameter  # noqa: PLC0415 - loads the whole engine
+    from nbsteps.engine.manner import shown_parameter  # noqa: PLC0415 - loads the whole engine
 
     return {name: shown_parameter(name, value) for name, value in parameters.items()}

@@ -277,7 +277,8 @@ class Toolbar:
             self._tell(reply | {"error": str(error)})
             return
         self._tell(reply | {"data": None})
-        self._run({})
+        seen = self._runs_seen
+        self._door.execute(f"%pipeline run --waited {step}", lambda reply: self._replied(reply, seen))
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         self.widget.send(dict(message))

@@ -35,7 +35,18 @@ from nbsteps.core.events import (
     StepWaiting,
     Warned,
 )
-from nbsteps.core.model import Artifact, Attempt, Failure, ItemCounts, Part, PartKind, Result, Run
+from nbsteps.core.model import (
+    NO_WISHES,
+    Artifact,
+    Attempt,
+    Failure,
+    ItemCounts,
+    Part,
+    PartKind,
+    Result,
+    Run,
+    Wishes,
+)
 from nbsteps.core.policies import Field, OnExpire, OnReject
 from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import ApprovalState, AttemptState, RunState, StepState
@@ -182,11 +193,24 @@ def _encode_run(r: Run) -> Record:
         dict(r.parameters),
         r.state,
         r.ended_at,
+        *([] if r.wishes == NO_WISHES else [encode_wishes(r.wishes)]),
     ]
 
 
 def _decode_run(row: Record) -> Run:
-    return Run(*[*row[:8], RunState(row[8]), row[9]])
+    """Inverse; the records of a run did not always say what was asked of it."""
+    wishes = decode_wishes(row[10]) if row[10:] else NO_WISHES
+    return Run(*[*row[:8], RunState(row[8]), row[9], wishes])
+
+
+def encode_wishes(w: Wishes) -> Record:
+    """What was asked of a run as a list."""
+    return [list(w.steps), list(w.forced), w.fail_fast, w.workers, w.executor]
+
+
+def decode_wishes(row: Record) -> Wishes:
+    """Inverse of :func:`encode_wishes`."""
+    return Wishes(tuple(row[0]), tuple(row[1]), *row[2:5])
 
 
 def _encode_tags(tags: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:

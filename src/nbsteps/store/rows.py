@@ -28,10 +28,19 @@ from nbsteps.core.events import (
     StepWaiting,
     Warned,
 )
-from nbsteps.core.model import Artifact, Attempt, ItemCounts, Result
+from nbsteps.core.model import NO_WISHES, Artifact, Attempt, ItemCounts, Result
 from nbsteps.core.states import AttemptState, StepState
 from nbsteps.store.journal import EVENTS, VALUE, Frame
-from nbsteps.store.records import NAMES, Record, StoredResult, decode, dumps, encode_request, encode_result
+from nbsteps.store.records import (
+    NAMES,
+    Record,
+    StoredResult,
+    decode,
+    dumps,
+    encode_request,
+    encode_result,
+    encode_wishes,
+)
 from nbsteps.store.schema import TABLES
 
 Row = tuple[Any, ...]
@@ -105,7 +114,8 @@ class Rows:
             tags = [text(tag) for tag in event.tags.get(step, ())]
             labels = (None if owned is None else text(owned), tags)
             self.rows["labels"].append((self.seq, text(run.run_id), text(step), *labels))
-        self._event(event, {"notebook": run.notebook, "trigger": run.trigger, "steps": len(event.steps)})
+        wishes = {} if run.wishes == NO_WISHES else {"wishes": encode_wishes(run.wishes)}
+        self._event(event, {"notebook": run.notebook, "trigger": run.trigger, "steps": len(event.steps), **wishes})
 
     def _run_ended(self, event: RunEnded, _extra: Any, _owner: str) -> None:
         self.rows["run_ends"].append((self.seq, text(event.run_id), event.state, event.at))

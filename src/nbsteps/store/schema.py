@@ -12,7 +12,7 @@ from nbsteps.store import views
 VERSION: Final = 1
 """Version of the tables; a store with a higher one is refused."""
 
-REVISION: Final = 3
+REVISION: Final = 4
 """Counts additions within a version: tables, columns at the end of a table, views. An older store is given them.
 
 A store of each revision is kept among the tests, written by ``tests/store/old_stores.py``.

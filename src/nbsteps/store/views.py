@@ -117,18 +117,32 @@ WITH ends AS (
         nullif(s.reasons, '[]') AS s_reasons, nullif(e.key, '') AS e_key, nullif(s.key, '') AS s_key,
         e.time_saved, e.output_bytes, e.items_total, e.items_executed, e.items_failed, e.result AS e_result
     FROM starts s FULL JOIN ends e USING (run_id, step)
+), held AS (
+    SELECT j.run_id, j.step, j.notebook, j.e_at, q.request_id
+    FROM (FROM joined WHERE e_state = 'waiting' AND NOT goes_on) j ASOF LEFT JOIN log.requests q
+        ON q.notebook = j.notebook AND q.step = j.step AND q.key = j.e_key AND j.e_at >= q."at"
+), verdicts AS (
+    SELECT * FROM log.verdicts QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY "at", seq) = 1
+), said AS (
+    SELECT run_id, step, v.state = 'void' AS void, CASE WHEN void THEN 'asked no longer' || coalesce(': ' ||
+        nullif(v.comment, ''), '') ELSE v.state || coalesce(' by ' || nullif(v."by", ''), '') ||
+        ', no run has gone on yet' END AS words
+    FROM held JOIN (SELECT request_id, state, "by", comment FROM verdicts) v USING (request_id)
 ), taken AS (
-    SELECT held.run_id, held.step, arg_min(l.run_id, l."at") AS went_on, min(l."at") AS went_at
-    FROM (FROM joined WHERE e_state = 'waiting' AND NOT goes_on) held
-        JOIN (SELECT run_id, step, notebook, coalesce(s_at, e_at) AS "at" FROM joined
+    SELECT held.run_id, held.step, arg_min(l.run_id, l."at") AS went_on, min(l."at") AS went_at,
+        arg_min(l.state, l."at") AS became
+    FROM held JOIN (SELECT run_id, step, notebook, coalesce(s_at, e_at) AS "at",
+            CASE WHEN goes_on THEN 'running' ELSE e_state END AS state FROM joined
             WHERE goes_on OR e_state IN ('succeeded', 'cached', 'skipped', 'failed', 'crashed')) l
         ON l.step = held.step AND l.notebook = held.notebook AND l."at" > held.e_at
+    WHERE NOT EXISTS (FROM said WHERE said.run_id = held.run_id AND said.step = held.step AND said.void)
     GROUP BY held.run_id, held.step
 )
 SELECT greatest(coalesce(s_seq, 0), coalesce(e_seq, 0)) AS seq, joined.run_id, notebook, joined.step,
-    CASE WHEN goes_on AND again > last THEN 'retrying' WHEN goes_on THEN 'running' ELSE e_state END AS state,
+    CASE WHEN goes_on AND again > last THEN 'retrying' WHEN goes_on THEN 'running' WHEN void THEN 'cancelled'
+        ELSE coalesce(became, e_state) END AS state,
     CASE WHEN goes_on THEN s_reason WHEN went_on IS NOT NULL THEN 'went on in run ' || went_on
-        WHEN accepted_by IS NOT NULL THEN 'accepted by ' || accepted_by
+        WHEN words IS NOT NULL THEN words WHEN accepted_by IS NOT NULL THEN 'accepted by ' || accepted_by
         ELSE coalesce(e_reason, s_reason) END AS reason,
     CASE WHEN goes_on THEN coalesce(s_reasons, '[]') ELSE coalesce(e_reasons, s_reasons, '[]') END AS reasons,
     CASE WHEN goes_on THEN s_key ELSE coalesce(e_key, s_key) END AS key,
@@ -139,12 +153,14 @@ SELECT greatest(coalesce(s_seq, 0), coalesce(e_seq, 0)) AS seq, joined.run_id, n
     CASE WHEN NOT goes_on THEN items_failed END AS items_failed,
     CASE WHEN goes_on THEN 0 ELSE coalesce(time_saved, 0) END AS time_saved,
     CASE WHEN goes_on THEN 0 ELSE coalesce(output_bytes, 0) END AS output_bytes, owner,
-    coalesce(tags, []) AS tags, went_on, went_at
+    coalesce(tags, []) AS tags, went_on, went_at, CASE WHEN NOT goes_on THEN e_state END AS own,
+    own = 'waiting' AND went_on IS NULL AND NOT coalesce(void, false) AS held
 FROM joined LEFT JOIN tries ON tries.run_id = joined.run_id AND tries.step = joined.step
     LEFT JOIN retries ON retries.run_id = joined.run_id AND retries.step = joined.step
     LEFT JOIN kept ON kept.id = e_result
     LEFT JOIN labelled ON labelled.run_id = joined.run_id AND labelled.step = joined.step
     LEFT JOIN taken ON taken.run_id = joined.run_id AND taken.step = joined.step
+    LEFT JOIN said ON said.run_id = joined.run_id AND said.step = joined.step
 """
 
 _RUNS: Final = """
@@ -154,13 +170,15 @@ WITH RECURSIVE starts AS (
 ), ends AS (
     SELECT * FROM log.run_ends QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY seq DESC) = 1
 ), totals AS (
-    SELECT run_id, count(*) FILTER (attempts > 0 AND state <> 'cached') AS executed,
-        count(*) FILTER (state = 'cached') AS restored, count(*) FILTER (state = 'failed') AS failed,
-        CASE WHEN count(*) FILTER (state = 'waiting') = count(went_on) THEN arg_max(went_on, went_at) END AS went_on
+    SELECT run_id, count(*) FILTER (attempts > 0 AND own IS DISTINCT FROM 'cached') AS executed,
+        count(*) FILTER (own = 'cached') AS restored, count(*) FILTER (own = 'failed') AS failed,
+        count(*) FILTER (own = 'waiting') > 0 AND count(*) FILTER (held) = 0 AS settled,
+        arg_max(went_on, went_at) AS went_on
     FROM log.show_steps GROUP BY run_id
 ), stands AS (
-    SELECT s.run_id, CASE WHEN e.seq > s.last THEN e.state ELSE 'running' END AS state,
-        CASE WHEN e.seq > s.last AND e.state = 'waiting' THEN t.went_on END AS went_on
+    SELECT s.run_id, CASE WHEN e.seq <= s.last OR e.seq IS NULL THEN 'running'
+            WHEN e.state = 'waiting' AND t.settled AND t.went_on IS NULL THEN 'cancelled' ELSE e.state END AS state,
+        CASE WHEN e.seq > s.last AND e.state = 'waiting' AND t.settled THEN t.went_on END AS went_on
     FROM starts s LEFT JOIN ends e USING (run_id) LEFT JOIN totals t USING (run_id)
 ), followed AS (
     SELECT run_id, went_on FROM stands WHERE went_on IS NOT NULL
