@@ -49,8 +49,8 @@ MEANINGS: dict[str, dict[str, str]] = {
         "notebook": "path of the notebook, relative to its project",
         "step": _STEP,
         "state": "`running`, `retrying`, `waiting` for approval, `succeeded` (its body was executed), `cached` "
-        "(restored), `failed`, `upstream_failed` (something that it needs failed), `skipped`, `cancelled` or `crashed`; "
-        "one that waited shows how it stands in the run that went on with it",
+        "(restored), `failed`, `upstream_failed` (something that it needs failed), `skipped`, `cancelled` or "
+        "`crashed`; one that waited shows how it stands in the run that went on with it",
         "reason": "the first of `reasons`; where it ended without a result, why; where it waited, the question, or "
         "the run that went on with it",
         "reasons": "a list: [why it was executed](reasons.md)",
