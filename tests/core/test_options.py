@@ -142,6 +142,8 @@ def test_good_lines(line: str, expect: dict[str, Any]) -> None:
         ("s --OUT raw", "unknown option --OUT", "--out"),
         ("s --tag a", "unknown option --tag", "--tags"),
         ("s --zzz", "unknown option --zzz", "known options: --in, --out"),
+        ("s --workers 2", "--workers is an option of a run, not of a step", "%pipeline run --workers N"),
+        ("s --force", "--force is an option of a run, not of a step", "--cache off"),
         ("s --zzz=1 2", "unknown option --zzz", "known options"),
         ("s --in a-b", "--in: 'a-b' is no Python name", "--in raw rates"),
         ("s --in class", "--in: 'class' is a Python keyword", "--in"),

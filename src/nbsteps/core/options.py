@@ -44,6 +44,15 @@ class Parsed(NamedTuple):
 _BY_FLAG: Mapping[str, Option] = {option.flag: option for option in OPTIONS}
 _DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(StepOptions)}
 _NO_OPTIONS = StepOptions()
+_OF_A_RUN: Mapping[str, str] = {
+    "--workers": "%pipeline run --workers N; for one step: --max-parallel N or --pool NAME:SLOTS",
+    "--executor": "%pipeline run --executor NAME",
+    "--force": "%pipeline run --force STEP; to run it each time: --cache off",
+    "--param": "%pipeline run --param NAME=VALUE",
+    "--fail-fast": "%pipeline run --fail-fast",
+    "--keep-going": "%pipeline run --keep-going",
+    "--dry-run": "%pipeline run --dry-run",
+}
 # IPython adds names of its own; the answer must be the same with and without it.
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")) | {"display", "get_ipython"}
 
@@ -121,6 +130,8 @@ def _misplaced(word: str) -> tuple[str, str]:
     if not is_flag(word):
         return f"{word!r} belongs to no option", f"options start with two dashes: {USAGE}"
     wanted = f"--{word.lstrip(''.join(DASHES)).lower()}"
+    if wanted in _OF_A_RUN:
+        return f"{word} is an option of a run, not of a step", _OF_A_RUN[wanted]
     close = [wanted] if wanted in _BY_FLAG else difflib.get_close_matches(wanted, _BY_FLAG, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else f"known options: {', '.join(_BY_FLAG)}"
     return f"unknown option {word}", hint
