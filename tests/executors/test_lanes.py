@@ -1,8 +1,9 @@
 """Lanes: bodies in worker processes, in threads, on an executor that the user passes."""
 
 import os
+import socket
 import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from nbsteps.core.errors import CrashedError, UnsendableError, UsageError
 from nbsteps.core.model import Cell, Step, StepOptions
+from nbsteps.executors.ear import Ear, speaking
 from nbsteps.executors.parcel import pack, unpack
 from nbsteps.executors.pool import Pool, check
 from nbsteps.notebook.worker import perform
@@ -32,6 +34,26 @@ def lane():
 
 def silent(*_words):
     pass
+
+
+def loky_executor(workers):
+    from loky.process_executor import ProcessPoolExecutor as LokyExecutor
+
+    return LokyExecutor(workers)
+
+
+class Clustered(Executor):
+    """Sends everything as bytes, as executors of clusters do, and works in this process."""
+
+    def __init__(self, workers):
+        self._threads = ThreadPoolExecutor(workers)
+
+    def submit(self, fn, /, *args, **kwargs):
+        fn, args, kwargs = unpack(pack((fn, args, kwargs)))
+        return self._threads.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
 
 
 def in_thread(order, _tell):
@@ -205,6 +227,47 @@ def test_an_executor_of_the_users(lane):
         (passed,) = pool.open(executor, 1)
         assert done(passed, order_of("", items=({"a": 1},)))[0].values == {"y": {"a": 1}}
     assert lane.free
+
+
+SAYS = """
+import nbsteps, time
+from pathlib import Path
+nbsteps.progress(1, 2, text)
+while not Path(heard).exists():
+    time.sleep(0.01)
+y = 0
+"""
+
+
+@pytest.mark.parametrize("make", [ThreadPoolExecutor, ProcessPoolExecutor, loky_executor, Clustered])
+def test_progress_comes_back_from_an_executor_of_the_users_while_the_body_runs(make, tmp_path):
+    pool, words = Pool(perform, perform), []
+    with make(1) as executor:
+        (passed,) = pool.open(executor, 1)
+        for text in ("rows", "ä" * 600):
+            heard = tmp_path / f"heard {len(text)}"
+            order = order_of(SAYS, items=({"text": text, "heard": str(heard)},))
+            future = passed.submit(passed.pack(order), lambda *said, heard=heard: words.append(said) or heard.touch())
+            assert future.result(timeout=60)[0].outcome.error is None
+            assert words.pop()[:3] == (0, 1.0, 2.0)
+    pool.close()
+
+
+def test_only_who_was_given_an_order_is_heard():
+    said, heard = [], threading.Event()
+    ear = Ear()
+    place = ear.hear(lambda *words: said.append(words) or heard.set())
+    other = ear.hear(lambda *_: pytest.fail("another order's"))
+    ear.forget(other)
+    for wrong in (other, place._replace(secret=place.secret[::-1]), place._replace(machine="elsewhere"), None):
+        speaking(wrong)(0, 1.0, 2.0, "not this")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.sendto(b"\xff{", ("127.0.0.1", place.port))
+    speaking(place)(0, 1.0, 2.0, "this")
+    assert heard.wait(60)
+    assert said == [(0, 1.0, 2.0, "this")]
+    ear.close()
+    speaking(place)(0, 2.0, 2.0, "into the void")
 
 
 def test_an_executor_that_takes_no_more_work_is_told_of(lane):

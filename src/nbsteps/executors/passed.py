@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from nbsteps.core.errors import CrashedError, UnsendableError
+from nbsteps.executors.ear import Ear, Place, speaking
 from nbsteps.executors.parcel import Parcel, pack, pack_names, unpack
 from nbsteps.executors.processes import Perform, read, readable, sendable
-from nbsteps.executors.voice import silence
 from nbsteps.ports import ItemTell, Order, Reply
 
 
@@ -26,8 +26,8 @@ class ExecutorLane:
 
     kills = False
 
-    def __init__(self, executor: Executor, in_process: Perform, in_thread: Perform) -> None:
-        self._executor = executor
+    def __init__(self, executor: Executor, in_process: Perform, in_thread: Perform, ear: Ear) -> None:
+        self._executor, self._ear = executor, ear
         self._threads = isinstance(executor, ThreadPoolExecutor)
         self._in_process, self._in_thread = in_process, in_thread
         self._running: Future[Any] | None = None
@@ -65,11 +65,14 @@ class ExecutorLane:
         """Start a packed order."""
         result: Future[tuple[Reply, ...]] = Future()
         result.set_running_or_notify_cancel()
+        place = None if self._threads else self._ear.hear(tell)
+        result.add_done_callback(lambda _: self._ear.forget(place))
         try:
             if self._threads:
                 inner: Future[Any] = self._executor.submit(self._in_thread, packed, tell)
             else:
-                inner = self._executor.submit(work_inline, self._in_process, *packed)
+                shared, items = packed
+                inner = self._executor.submit(work_inline, self._in_process, shared, items, place)
         except RuntimeError as error:  # it is broken, or has been shut down
             self._fail(result, error)
             return result
@@ -104,11 +107,11 @@ class ExecutorLane:
             self._running.cancel()
 
 
-def work_inline(perform: Perform, shared: Parcel, items: Parcel) -> Parcel:
+def work_inline(perform: Perform, shared: Parcel, items: Parcel, place: Place | None) -> Parcel:
     """Where the executor works: execute an order and pack what it came to."""
     variables: Mapping[str, object] = unpack(shared)
     order: Order = unpack(items)
-    replies = tuple(map(readable, perform(replace(order, shared=variables), silence)))
+    replies = tuple(map(readable, perform(replace(order, shared=variables), speaking(place))))
     try:
         return _inline(replies)
     except UnsendableError:

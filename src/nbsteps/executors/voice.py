@@ -76,8 +76,3 @@ def speak(number: int) -> ItemTell:
                 writer.send((number, at, done, total, text[:_LONGEST]))
 
     return tell
-
-
-def silence(at: int, done: float, total: float, text: str) -> None:
-    """Where nobody listens."""
-    del at, done, total, text
