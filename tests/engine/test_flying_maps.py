@@ -80,6 +80,28 @@ def test_neither_many_items_nor_many_steps_keep_the_other_waiting():
     assert took <= 28
 
 
+class Dawdling:
+    """Takes a second whenever items are announced: on a busy machine a worker may be back before the loop goes on."""
+
+    def __init__(self, sim):
+        self.sim = sim
+
+    def emit(self, event):
+        if isinstance(event, ItemsStarted):
+            self.sim.pass_time(1)
+
+
+def test_a_step_that_is_ready_stands_in_line_before_a_map_asks_for_another_worker():
+    sim = Sim()
+    each = "%%step each --map a=xs\nwork(f'item {a}', 60 if a > 0 else 1)\ny = a"
+    session = sim.begin(MAKE.format(count=4), each, "%%step b --in xs\nwork('b', 1)\nz = xs")
+    session.services.listeners.append(Dawdling(sim))
+    result, _, _ = play(sim, session, Means(2, "simulated"))
+    assert set(states(result).values()) == {"succeeded"}
+    assert start_of(sim, "b") < start_of(sim, "item 2")
+    assert start_of(sim, "b") - sim.spells[0].start < 10
+
+
 @pytest.mark.parametrize("means", [MEANS["kernel"], MEANS["workers"]], ids=["kernel", "workers"])
 def test_an_item_that_waits_for_its_retry_keeps_nobody_waiting(means):
     sim = Sim()
