@@ -116,7 +116,8 @@ class Pages:
         """What steps usually take, of the latest runs."""
         took: dict[str, list[float]] = {}
         for row in self._history.records("steps", notebook=self._notebook, limit=_ROWS):
-            if text(row, "state") == StepState.SUCCEEDED:
+            # One that waited and went on in another run has its time there.
+            if text(row, "state") == StepState.SUCCEEDED and row["duration"] is not None:
                 took.setdefault(text(row, "step"), []).append(seconds(row["duration"]) or 0.0)
         return {name: found for name, latest in took.items() if (found := usual(latest)) is not None}
 
