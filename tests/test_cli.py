@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 import nbsteps
-from nbsteps.cli import main, make_parser
+from nbsteps.arguments import make_parser
+from nbsteps.cli import main
 
 
 @pytest.fixture
@@ -35,7 +37,9 @@ def parsed(line):
     ("line", "expected"),
     [
         ("run nb.ipynb", {"step": [], "force": False, "output": None, "json": False, "kernel": None}),
-        ("run nb.ipynb -p n 1 -p m=2", {"param": [["n", "1"], ["m=2"]]}),
+        ("run nb.ipynb -p n 1 -p m=2", {"param": ["n=1", "m=2"]}),
+        ("run -p n 1 nb.ipynb", {"param": ["n=1"], "notebook": Path("nb.ipynb")}),
+        ("run nb.ipynb --param n -1", {"param": ["n=-1"]}),
         ("run nb.ipynb --step a b --force", {"step": ["a", "b"], "force": True}),
         ("plan nb.ipynb -s a --json", {"step": ["a"], "json": True}),
         ("why nb.ipynb a", {"step": "a"}),
@@ -49,13 +53,37 @@ def test_words(line, expected):
 
 
 @pytest.mark.parametrize(
-    "line", ["", "rnu", "run", "why nb.ipynb", "history x", "history --json --csv", "run nb --frob"]
+    ("line", "said"),
+    [
+        ("rnu", "nbsteps: there is no command 'rnu'\n    did you mean run?"),
+        ("run", "nbsteps run: there is no NB\n    nbsteps run NB "),
+        ("why nb.ipynb", "nbsteps why: there is no STEP\n    nbsteps why NB STEP "),
+        ("run nb --forec", "nbsteps run: there is no option --forec\n    did you mean --force?"),
+        (
+            "run nb clean",
+            "nbsteps run: 'clean' is one word too many\n    steps are named so: nbsteps run NB --step clean",
+        ),
+        ("run nb -p n 1 2", "nbsteps run: '2' is one word too many"),
+        ("run nb -p", "nbsteps run: -p/--param: expected one argument"),
+        ("run nb -p n", "nbsteps: parameter 'n' is not of the form NAME=VALUE\n    for example: --param month=7"),
+        ("run nb --workers 0", "nbsteps run: --workers: '0' is no whole number from 1 on"),
+        ("run nb --workers two", "nbsteps run: --workers: 'two' is no whole number from 1 on"),
+        ("history -n -3", "nbsteps history: -n/--limit: '-3' is no whole number from 0 on"),
+        ("history step", "nbsteps: the history has no table 'step'\n    did you mean steps?"),
+        ("history --json --csv", "nbsteps history: --csv: not allowed with argument --json"),
+        ("doctor x", "nbsteps doctor: 'x' is one word too many"),
+    ],
 )
-def test_words_that_cannot_be_meant_exit_with_2(line, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(line.split())
-    assert caught.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: nbsteps")
+def test_words_that_cannot_be_meant_exit_with_2(line, said, call):
+    code, out, err = call(line)
+    assert (code, out) == (2, "")
+    assert err.startswith(said)
+
+
+def test_no_word_at_all_shows_the_words(call):
+    code, out, err = call("")
+    assert (code, out) == (2, "")
+    assert err.startswith("usage: nbsteps")
 
 
 def test_the_version_is_the_packages(capsys):
@@ -97,6 +125,9 @@ def test_run_plan_and_history(call):
     assert call("history attempts --csv")[1].splitlines()[0].startswith("run_id,step,item,attempt,state")
     assert call("history approvals") == (0, "no rows\n", "")
     assert call("history")[1].splitlines()[0].split()[:4] == ["run_id", "notebook", "trigger", "state"]
+    for line in ("history nb.ipynb --json", "history runs nb.ipynb --json"):
+        assert json.loads(call(line)[1]) == runs
+    assert call("history steps other.ipynb") == (0, "no rows\n", "")
     assert call("history --wide")[1].splitlines()[0].split() == list(runs[0])
     code, out, _ = call("sql", "select count(*) as n from runs", "--json")
     assert (code, json.loads(out)) == (0, [{"n": 1}])

@@ -14,7 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import nbsteps
-from nbsteps.cli import make_parser
+from nbsteps.arguments import make_parser
 from nbsteps.config import Config, Notify
 from nbsteps.core.options import reference_markdown
 from nbsteps.core.reasons import TEXTS, ReasonKind

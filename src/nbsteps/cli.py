@@ -9,13 +9,12 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbsteps import __version__
+from nbsteps.arguments import make_parser
 from nbsteps.core.errors import NbstepsError, ProblemsError, UsageError
-from nbsteps.notebook.commands import add_manner
 
 if TYPE_CHECKING:
     from nbsteps.notebook.launch import Request
@@ -23,14 +22,14 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 _REPORTING = frozenset({"run", "plan", "why", "status", "clear", "accept"})
 """Commands that print one object about a notebook, also about one that is refused."""
-KINDS = ("runs", "steps", "attempts", "events", "artifacts", "approvals")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    args = make_parser().parse_args(argv)
+    args = argparse.Namespace()
     try:
-        code: int = args.handler(args)
+        make_parser().parse_args(argv, args)
+        code = _HANDLERS[args.command](args)
     except NbstepsError as error:
         return _refuse(args, error)
     except KeyboardInterrupt:
@@ -42,117 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    parser = argparse.ArgumentParser(prog="nbsteps", description="Run and inspect notebooks made of steps.")
-    parser.add_argument("--version", action="version", version=f"nbsteps {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-
-    def add(name: str, handler: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text)
-        command.set_defaults(handler=handler)
-        return command
-
-    _add_runs(add)
-    _add_decisions(add)
-    _add_history(add)
-    _add_pure(add)
-    return parser
-
-
-def _add_runs(add: Callable[..., argparse.ArgumentParser]) -> None:
-    run = add("run", _run, "run what must run, restore the rest, save the executed notebook")
-    _takes_notebook(run)
-    run.add_argument("-o", "--output", type=Path, metavar="OUT.ipynb", help="where the executed notebook goes")
-    run.add_argument("--step", "-s", nargs="+", default=[], metavar="STEP", help="run only what these steps need")
-    run.add_argument("--force", action="store_true", help="execute these (all, without --step), whatever is stored")
-    run.add_argument("--force-step", nargs="+", default=[], metavar="STEP", help="execute these, whatever is stored")
-    add_manner(run)
-    plan = add("plan", _plan, "show what a run would do; steps are not executed")
-    _takes_notebook(plan)
-    plan.add_argument("--step", "-s", nargs="+", default=[], metavar="STEP", help="only what these steps need")
-    plan.add_argument("--force", action="store_true", help="as if these were forced")
-    why = add("why", _why, "say why a step would run or not, as a diff")
-    _takes_notebook(why, step=True)
-    status = add("status", _status, "every step as it stands")
-    _takes_notebook(status)
-    status.add_argument("--watch", action="store_true", help="follow the newest run of the notebook until it ends")
-    clear = add("clear", _clear, "forget stored results")
-    _takes_notebook(clear)
-    clear.add_argument("--step", "-s", nargs="+", default=[], metavar="STEP", help="only these; all if absent")
-    accept = add("accept", _accept, "keep a step's stored result although its code changed")
-    _takes_notebook(accept, step=True)
-
-
-def _add_decisions(add: Callable[..., argparse.ArgumentParser]) -> None:
-    for word, text in (("approve", "let a step that waits for approval run"), ("reject", "keep it from running")):
-        command = add(word, _decide, text)
-        command.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
-        command.add_argument("step", metavar="STEP", help="name of the step")
-        if word == "approve":
-            command.add_argument("values", nargs="*", metavar="FIELD=VALUE", help="what is filled into the form")
-        command.add_argument("--comment", "-c", default="", metavar="TEXT", help="kept with the decision")
-        command.add_argument("--run", action="store_true", help="go on with the notebook at once")
-
-
-def _takes_notebook(command: argparse.ArgumentParser, *, step: bool = False) -> None:
-    command.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
-    if step:
-        command.add_argument("step", metavar="STEP", help="name of the step")
-    command.add_argument(
-        *("-p", "--param"),
-        nargs="+",
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
-        help="set a variable of the cell tagged 'parameters'; may be repeated",
-    )
-    command.add_argument("-k", "--kernel", metavar="NAME", help="use this kernel instead of the notebook's own")
-    command.add_argument("--json", action="store_true", help="print one JSON object on standard output")
-
-
-def _add_history(add: Callable[..., argparse.ArgumentParser]) -> None:
-    history = add("history", _history, "what happened: runs, steps, attempts, events, artifacts, approvals")
-    history.add_argument("kind", nargs="?", choices=KINDS, default="runs", help="which table; runs if absent")
-    history.add_argument("-n", "--limit", type=int, default=None, help="at most so many rows, the newest")
-    form = history.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print a JSON list")
-    form.add_argument("--csv", action="store_true", help="print CSV")
-    form.add_argument("--wide", action="store_true", help="print every column, whatever the width")
-    sql = add("sql", _sql, "query the history and the stored tables (step.output) with SQL")
-    sql.add_argument("query", metavar="QUERY", help="DuckDB's SQL")
-    sql.add_argument("--json", action="store_true", help="print a JSON list")
-
-
-def _add_pure(add: Callable[..., argparse.ArgumentParser]) -> None:
-    check = add("check", _check, "list what is wrong with a notebook; exit 1 if anything is")
-    check.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
-    check.add_argument("--json", action="store_true", help="print a JSON list")
-    graph = add("graph", _graph, "draw the graph of a notebook")
-    graph.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
-    graph.add_argument("-o", "--output", type=Path, metavar="FILE", help=".svg, .html or .mmd; text if absent")
-    report = add("report", _report, "write a page about one run: graph, timeline, steps, failures")
-    report.add_argument(
-        "run",
-        nargs="?",
-        default="last",
-        metavar="RUN",
-        help="its identifier or the beginning of it; the last if absent",
-    )
-    report.add_argument(
-        "-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="report.html if absent"
-    )
-    doctor = add("doctor", _doctor, "check the installation, the kernels and the store")
-    doctor.add_argument("--json", action="store_true", help="print one JSON object")
-
-
 def _request(args: argparse.Namespace) -> Request:
+    from nbsteps.notebook.commands import parse_parameters  # noqa: PLC0415 - keeps --help fast
     from nbsteps.notebook.launch import Request  # noqa: PLC0415 - keeps --help fast
 
     step = getattr(args, "step", [])
     return Request(
         args.notebook,
-        _parameters(args.param),
+        parse_parameters(args.param),
         getattr(args, "output", None),
         (step,) if isinstance(step, str) else tuple(step),
         force=getattr(args, "force", False),
@@ -162,19 +58,6 @@ def _request(args: argparse.Namespace) -> Request:
         executor=getattr(args, "executor", ""),
         forced=tuple(getattr(args, "force_step", ())),
     )
-
-
-def _parameters(pairs: Sequence[Sequence[str]]) -> dict[str, object]:
-    """``-p month 7`` and ``-p month=7``."""
-    from nbsteps.notebook.commands import literal, parse_parameters  # noqa: PLC0415 - keeps --help fast
-
-    found: dict[str, object] = {}
-    for pair in pairs:
-        if len(pair) == 2 and "=" not in pair[0]:  # noqa: PLR2004 - a name and a value
-            found[pair[0]] = literal(pair[1])
-        else:
-            found.update(parse_parameters(pair))
-    return found
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -279,17 +162,48 @@ def _history(args: argparse.Namespace) -> int:
     from nbsteps.api import open_store  # noqa: PLC0415 - keeps --help fast
     from nbsteps.display.history import history_lines  # noqa: PLC0415 - keeps --help fast
 
-    with open_store(Path.cwd()) as store:
+    notebook = _told_apart(args)
+    filters = {"limit": args.limit, **_filter(notebook)}
+    with open_store(Path.cwd() if notebook is None else notebook.absolute().parent) as store:
         if not (args.csv or args.wide):
-            records = store.history.records(args.kind, limit=args.limit)
+            records = store.history.records(args.kind, **filters)
             if args.json:
                 _print_json(records)
             else:
                 _print(history_lines(args.kind, records))
             return 0
-        frame = getattr(store.history, args.kind)(limit=args.limit)
+        frame = getattr(store.history, args.kind)(**filters)
     _print(frame.to_csv(index=False).rstrip() if args.csv else _table(frame))
     return 0
+
+
+def _told_apart(args: argparse.Namespace) -> Path | None:
+    """The notebook among the words of ``history [TABLE] [NB]``; the table is put where it belongs.
+
+    Raises:
+        UsageError: there is no such table.
+    """
+    from nbsteps.notebook.commands import KINDS, meant  # noqa: PLC0415 - keeps --help fast
+
+    notebook: Path | None = args.notebook
+    if args.kind in KINDS:
+        return notebook
+    if notebook is None and args.kind.endswith(".ipynb"):
+        notebook, args.kind = Path(args.kind), "runs"
+        return notebook
+    msg = f"the history has no table {args.kind!r}"
+    raise UsageError(msg, hint=meant(args.kind, KINDS))
+
+
+def _filter(notebook: Path | None) -> dict[str, str]:
+    """What chooses the rows of a notebook, which may be gone by now."""
+    from nbsteps.config import project_root  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.notebook.machine import notebook_name  # noqa: PLC0415 - keeps --help fast
+
+    if notebook is None:
+        return {}
+    file = notebook.absolute()
+    return {"notebook": notebook_name(file, project_root(file.parent))}
 
 
 def _sql(args: argparse.Namespace) -> int:
@@ -338,8 +252,22 @@ def _graph(args: argparse.Namespace) -> int:
     if writer is None:
         msg = f"a graph cannot be written as {args.output.suffix or 'a file without suffix'}"
         raise UsageError(msg, hint="choose .svg, .html or .mmd")
-    args.output.write_text(writer(graph_model(graph, {}, title=document.path.name)), encoding="utf-8")
+    _write(args.output, writer(graph_model(graph, {}, title=document.path.name)), "graph")
     return 0
+
+
+def _write(file: Path, text: str, what: str) -> None:
+    """Write a page, and say where it is.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"the {what} {file} cannot be written: {error.strerror or error}"
+        raise UsageError(msg, hint="name another place: -o PATH") from error
+    _print(f"output: {_shown_path(file.absolute())}")
 
 
 def _report(args: argparse.Namespace) -> int:
@@ -348,12 +276,7 @@ def _report(args: argparse.Namespace) -> int:
 
     with open_store(Path.cwd()) as store:
         page = run_report(store.history, args.run, Path.cwd())
-    try:
-        args.output.write_text(page, encoding="utf-8")
-    except OSError as error:
-        msg = f"the report {args.output} cannot be written: {error.strerror or error}"
-        raise UsageError(msg, hint="name another place: -o PATH") from error
-    _print(f"output: {_shown_path(args.output.absolute())}")
+    _write(args.output, page, "report")
     return 0
 
 
@@ -372,10 +295,11 @@ def _refuse(args: argparse.Namespace, error: NbstepsError) -> int:
     """One clear message, and as data where data was asked for."""
     from nbsteps.report import printed, refused_report  # noqa: PLC0415 - keeps --help fast
 
-    if getattr(args, "json", False) and args.command in _REPORTING:
+    if getattr(args, "json", False) and getattr(args, "command", "") in _REPORTING and hasattr(args, "notebook"):
         problems = error.problems if isinstance(error, ProblemsError) else (error.problem,)
         _print_json({**printed(refused_report(str(args.notebook), problems)), "exit_code": error.exit_code})
-    _say(f"nbsteps: {error}")
+    said = str(error)
+    _say(said if said.startswith("nbsteps") else f"nbsteps: {said}")
     return error.exit_code
 
 
@@ -390,6 +314,31 @@ def _print(text: str) -> None:
 def _say(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def _help(_args: argparse.Namespace) -> int:
+    """No word at all."""
+    sys.stderr.write(make_parser().format_help())
+    return 2
+
+
+_HANDLERS: Mapping[str | None, Callable[[argparse.Namespace], int]] = {
+    None: _help,
+    "run": _run,
+    "plan": _plan,
+    "why": _why,
+    "status": _status,
+    "clear": _clear,
+    "accept": _accept,
+    "approve": _decide,
+    "reject": _decide,
+    "history": _history,
+    "sql": _sql,
+    "check": _check,
+    "graph": _graph,
+    "report": _report,
+    "doctor": _doctor,
+}
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import ast
 import shlex
-from collections.abc import Sequence
-from typing import NoReturn
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from nbsteps.core.errors import UsageError
 
@@ -14,16 +15,84 @@ KINDS = ("runs", "steps", "attempts", "events", "artifacts", "approvals")
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that raises :class:`UsageError` instead of printing and exiting."""
+    """argparse that raises :class:`UsageError` instead of printing and exiting, and says what may have been meant."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse all words: what is left over is an error here, where the command is known."""
+        words = _paired(sys.argv[1:] if args is None else args)
+        found, rest = super().parse_known_args(words, namespace)
+        if rest:
+            self._refuse_rest(rest)
+        return found, rest
+
+    def add_parameters(self) -> None:
+        """The words that set papermill parameters: ``-p month=7`` or, as papermill has it, ``-p month 7``."""
+        self.add_argument(
+            *("-p", "--param"),
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="set a variable of the cell tagged 'parameters'; may be repeated; also NAME VALUE",
+        )
 
     def error(self, message: str) -> NoReturn:
         """Turn a parse error into ours."""
-        raise UsageError(message, hint=" ".join(self.format_usage().removeprefix("usage: ").split()))
+        said = message.removeprefix("argument ").replace("the following arguments are required:", "there is no")
+        raise UsageError(f"{self.prog}: {said}", hint=self._form())
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Help was asked for and printed: end quietly."""
         del message
         raise SystemExit(status)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = tuple(map(str, action.choices))
+            what = "command" if isinstance(action, argparse._SubParsersAction) else "word"  # noqa: SLF001 - argparse has no other name for it
+            raise UsageError(f"{self.prog}: there is no {what} {str(value)!r}", hint=meant(str(value), known))
+
+    def _refuse_rest(self, rest: Sequence[str]) -> NoReturn:
+        flags = tuple(self._option_string_actions)
+        wrong = rest[0].partition("=")[0]
+        if wrong.startswith("-"):
+            known = tuple(flag for flag in flags if flag.startswith("--"))
+            raise UsageError(f"{self.prog}: there is no option {wrong}", hint=meant(wrong, known))
+        hint = self._form()
+        if "--step" in flags:
+            hint = f"steps are named so: {self.prog} NB --step {' '.join(rest)}"
+        raise UsageError(f"{self.prog}: {wrong!r} is one word too many", hint=hint)
+
+    def _form(self) -> str:
+        """How the command is written: what it must be given, and where the rest is found."""
+        words = self._get_positional_actions()
+        given = [f"[{_shown(word)}]" if word.nargs in {"?", "*"} else _shown(word) for word in words]
+        return " ".join([self.prog, *given]) + f"    (all words: {self.prog} --help)"
+
+
+def _shown(word: argparse.Action) -> str:
+    return str(word.metavar or word.dest.upper())
+
+
+def _paired(words: Sequence[str]) -> list[str]:
+    """``-p month 7`` as ``-p month=7``."""
+    paired = list[str]()
+    waiting = list(reversed(words))
+    while waiting:
+        word = waiting.pop()
+        paired.append(word)
+        if word in {"-p", "--param"} and waiting:
+            name = waiting.pop()
+            plain = "=" not in name and name.isidentifier() and bool(waiting)
+            paired.append(f"{name}={waiting.pop()}" if plain else name)
+    return paired
+
+
+def meant(word: str, known: Sequence[str]) -> str:
+    """What may have been meant by an unknown word, or else what there is."""
+    import difflib  # noqa: PLC0415 - only for a message
+
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known) or 'none'}"
 
 
 def add_manner(run: argparse.ArgumentParser) -> None:
@@ -33,15 +102,21 @@ def add_manner(run: argparse.ArgumentParser) -> None:
     going = "go on with what does not need a failed step, as without this word"
     way.add_argument("--keep-going", action="store_true", help=going)
     workers = "execute so many bodies at once away from the kernel's main thread"
-    run.add_argument("--workers", type=_positive, default=1, metavar="N", help=workers)
+    run.add_argument("--workers", type=at_least(1), default=1, metavar="N", help=workers)
     run.add_argument("--executor", default="", metavar="NAME", help="where they are executed: threads or processes")
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+def at_least(least: int) -> Callable[[str], int]:
+    """What reads a whole number that is not smaller than ``least``."""
+
+    def read(text: str) -> int:
+        number = int(text) if text.strip().lstrip("+-").isdecimal() else least - 1
+        if number < least:
+            msg = f"{text!r} is no whole number from {least} on"
+            raise argparse.ArgumentTypeError(msg)
+        return number
+
+    return read
 
 
 _NEEDED = "only these and what they need; all if absent"
@@ -79,14 +154,7 @@ def pipeline_parser() -> Parser:
 def _add_run(run: Parser) -> None:
     run.add_argument("steps", nargs="*", metavar="STEP", help=_NEEDED)
     run.add_argument("--force", nargs="*", metavar="STEP", help="run these (all, if none is named) whatever is stored")
-    run.add_argument(
-        "--param",
-        "-p",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="set a variable of the cell tagged 'parameters'; may be repeated",
-    )
+    run.add_parameters()
     add_manner(run)
     run.add_argument("--dry-run", action="store_true", help="show the plan, run nothing")
     run.add_argument("--waited", default="", help=argparse.SUPPRESS)
