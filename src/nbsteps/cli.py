@@ -72,7 +72,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         _print_json(printed(report))
     else:
-        _print(text.run_lines(read_report(report)))
+        _print(text.run_lines(read_report(report), {row["step"]: row["label"] for row in report["steps"]}))
         if wrong := trouble(report):
             _print(text.problem_lines(wrong))
         _print(f"output: {_shown_path(Path(report['output']))}")

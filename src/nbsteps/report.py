@@ -49,8 +49,8 @@ def problem_rows(problems: Iterable[Problem]) -> list[dict[str, str]]:
     ]
 
 
-def step_row(step: StepRun) -> dict[str, Any]:
-    """One step of a run; durations in seconds."""
+def step_row(step: StepRun, cell: str = "") -> dict[str, Any]:
+    """One step of a run, with the label of its cell; durations in seconds."""
     failure = step.failure
     started, ended = step.started_at, step.ended_at
     return {
@@ -66,12 +66,23 @@ def step_row(step: StepRun) -> dict[str, Any]:
         "hint": "" if failure is None else failure.hint,
         "handled": step.handled,
         "request": None if step.request is None else asdict(step.request),
+        "label": cell,
+        "traceback": "" if failure is None else failure.traceback,
     }
 
 
-def run_report(result: RunResult, problems: Iterable[Problem] = (), output: str = "") -> dict[str, Any]:
-    """A run as the one object that ``nbsteps run --json`` prints; steps in graph order."""
-    run = result.run
+def run_report(
+    result: RunResult, problems: Iterable[Problem] = (), output: str = "", cells: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """A run as the one object that ``nbsteps run --json`` prints; steps in graph order.
+
+    Args:
+        result: the run.
+        problems: of the notebook.
+        output: where the executed notebook is.
+        cells: labels of the steps' cells, by step.
+    """
+    run, labels = result.run, cells or {}
     duration = (run.ended_at or run.started_at) - run.started_at
     return {
         "run_id": run.run_id,
@@ -81,7 +92,7 @@ def run_report(result: RunResult, problems: Iterable[Problem] = (), output: str 
         "output": output,
         "duration_s": round(duration, 6),
         "problems": problem_rows(problems),
-        "steps": [step_row(step) for step in result.steps.values()],
+        "steps": [step_row(step, labels.get(step.step, "")) for step in result.steps.values()],
         "run": {
             "trigger": run.trigger,
             "started_at": run.started_at,
@@ -164,7 +175,7 @@ def read_report(report: Mapping[str, Any]) -> RunResult:
 
 def _read_step(row: Mapping[str, Any]) -> StepRun:
     error = row["error"]
-    failure = None if error is None else Failure(error["type"], error["message"], hint=row["hint"])
+    failure = None if error is None else Failure(error["type"], error["message"], row["traceback"], row["hint"])
     return StepRun(
         step=row["step"],
         state=StepState(row["state"]),

@@ -169,6 +169,35 @@ def test_a_bad_run_names_what_went_wrong_with_the_whole_message_and_the_mend():
     ]
 
 
+TRACE = """Traceback (most recent call last):
+  File "step b (cell 3)", line 5, in <module>
+    y = net(x)
+        ^^^^^^
+  File "{}", line 3, in net
+    return price / 0
+           ~~~~~~^~~
+  File "lib.py", line 2, in over
+    1 / 0
+ZeroDivisionError: division by zero"""
+
+
+@pytest.mark.parametrize(
+    ("traceback", "place"),
+    [
+        (TRACE.format("step b (cell 3)"), "line 3, in net: return price / 0"),
+        (TRACE.format("cell 1"), "cell 1, line 3, in net: return price / 0"),
+        (TRACE.format("other.py"), "line 5: y = net(x)"),
+        ('  File "step b (cell 3)", line 2\n    x = = 1\n', "line 2: x = = 1"),
+        ('  File "lib.py", line 2, in over\n    1 / 0', ""),
+        ("", ""),
+    ],
+)
+def test_a_failed_step_names_its_cell_and_the_last_line_of_a_cell(traceback, place):
+    failed = StepRun("b", StepState.FAILED, failure=Failure("ZeroDivisionError", "by zero", traceback))
+    said = text.run_lines(finished(failed), {"b": "cell 3"}).splitlines()[1:]
+    assert said == ["  ✗ b (cell 3) failed: ZeroDivisionError: by zero", *([f"    {place}"] if place else [])]
+
+
 def test_an_error_without_a_message_is_its_type():
     failed = StepRun("a", StepState.FAILED, failure=Failure("KeyboardInterrupt", ""))
     assert text.run_lines(finished(failed, ended=None)).endswith("1 failed\n  ✗ a failed: KeyboardInterrupt")

@@ -219,7 +219,7 @@ WORDS = {
     "an output that is a folder": ("run analysis.ipynb -o ..", "cannot be written: it is a folder", "-o PATH"),
     "an output below a file": ("run analysis.ipynb -o pyproject.toml/x.ipynb", "cannot be written", "-o PATH"),
     "a picture of no kind": ("graph analysis.ipynb -o x.png", "cannot be written as .png", "choose .svg"),
-    "an unknown word": ("rnu analysis.ipynb", "invalid choice: 'rnu'", "usage: nbsteps"),
+    "an unknown word": ("rnu analysis.ipynb", "there is no command 'rnu'", "usage: nbsteps"),
     "no history yet": ("history", "there is no store yet", "nbsteps run notebook.ipynb"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -129,8 +130,14 @@ def _badge(rows: list[tuple[str, StepState, Decision, Result | None]]) -> str:
     return f"{head}: {', '.join(words)}"
 
 
-def run_lines(result: RunResult) -> str:
-    """A finished run: one line of counts and times, then the steps that went wrong, each with error and hint."""
+def run_lines(result: RunResult, cells: Mapping[str, str] | None = None) -> str:
+    """A finished run: one line of counts and times, then the steps that went wrong, each with place, error and hint.
+
+    Args:
+        result: the run.
+        cells: labels of the steps' cells, by step, where they are known.
+    """
+    labels = cells or {}
     took = ""
     if result.run.ended_at is not None:
         took = f" in {duration(result.run.ended_at - result.run.started_at)}"
@@ -151,7 +158,8 @@ def run_lines(result: RunResult) -> str:
         for step in steps
         if step.request and step.state is StepState.WAITING
     ]
-    return "\n".join((line, *(_trouble(step) for step in steps if step.state in _TROUBLE), *asked))
+    wrong = (_trouble(step, labels.get(step.step, "")) for step in steps if step.state in _TROUBLE)
+    return "\n".join((line, *wrong, *asked))
 
 
 _TROUBLE: Final = frozenset({StepState.FAILED, StepState.CRASHED, StepState.UPSTREAM_FAILED, StepState.CANCELLED})
@@ -169,16 +177,39 @@ def _run_word(state: StepState) -> str:
     return _RAN if state is StepState.SUCCEEDED else outcome(state)
 
 
-def _trouble(step: StepRun) -> str:
-    """A step that went wrong: state, then the error in full, then the mend."""
+def _trouble(step: StepRun, cell: str) -> str:
+    """A step that went wrong: state, then the error in full, where it was raised, then the mend."""
     failure = step.failure
     said = step.reason if failure is None else f"{failure.error_type}: {failure.message}".removesuffix(": ")
     first, *more = plain(said).strip().split("\n")
-    head = f"  {SIGNS[step.state]} {plain(step.step)} {outcome(step.state)}"
+    where = f" ({plain(cell)})" if cell and failure is not None else ""
+    head = f"  {SIGNS[step.state]} {plain(step.step)}{where} {outcome(step.state)}"
     lines = [f"{head}: {first}" if first else head, *(f"    {line}".rstrip() for line in more)]
-    if failure is not None and failure.hint:
-        lines.append(indent(plain(failure.hint)))
+    if failure is not None:
+        below = (raised_at(failure.traceback, cell), plain(failure.hint))
+        lines += [indent(line) for line in below if line]
     return "\n".join(lines)
+
+
+_FRAME: Final = re.compile(
+    r'^ *File "(?:step [^"(]*\((?P<of_step>[^"]+)\)|(?P<of_cell>cell [^"]+))", line (?P<line>\d+)'
+    r"(?:, in (?P<function>.+))?(?:\n +(?P<text>.+))?",
+    re.MULTILINE,
+)
+
+
+def raised_at(traceback: str, cell: str) -> str:
+    """The last line of a cell in a traceback: ``line 3, in net: return price / 0``; ``""`` where none is.
+
+    The cell is named if it is another one than ``cell``.
+    """
+    frame = next(reversed(list(_FRAME.finditer(traceback))), None)
+    if frame is None:
+        return ""
+    label = frame["of_step"] or frame["of_cell"]
+    place = f"line {frame['line']}" if label == cell else f"{label}, line {frame['line']}"
+    inside = f", in {frame['function']}" if frame["function"] not in {None, "<module>"} else ""
+    return plain(f"{place}{inside}: {frame['text']}" if frame["text"] else f"{place}{inside}")
 
 
 _WOULD: Final = {

@@ -78,7 +78,10 @@ def _end(request: Mapping[str, Any]) -> dict[str, Any]:
     session = kernel.session
     result = session.end(state)
     session.services.store.close()
-    return {} if result is None else run_report(result, session.graph().problems)
+    if result is None:
+        return {}
+    graph = session.graph()
+    return run_report(result, graph.problems, cells={name: step.cell.label for name, step in graph.steps.items()})
 
 
 def _plan(request: Mapping[str, Any]) -> dict[str, Any]:
