@@ -250,3 +250,26 @@ def test_a_cell_that_handles_a_failure_gets_the_same_error_as_in_a_run(nb):
         kernel.close()
     assert nb.executed() == ["load"]
     assert ends(nb.run()) == {"load": "failed", "save": "cached"}
+
+
+def test_a_headless_run_resumes_as_one_in_a_kernel_does(nb):
+    nb.write(
+        step("pay --out x --cache run", "x = 1"),
+        step("broken --out y", "y = 1 / 0"),
+        step("ship --in x --out z --cache run", "z = x"),
+        step("other --out w", "w = 1 / 0"),
+    )
+    nb.run()
+    assert nb.executed() == ["pay", "broken", "ship", "other"]
+    again = nb.run()
+    assert nb.executed() == ["broken", "other"]
+    assert [row["state"] for row in again["steps"]] == ["cached", "failed", "cached", "failed"]
+    spare = nb.run("--workers", "2", "--executor", "threads")
+    assert [row["reasons"] for row in spare["steps"] if row["state"] == "failed"] == [["failed last time"]] * 2
+    nb.executed()
+    nb.edit("y = 1 / 0", "y = 1")
+    nb.edit("w = 1 / 0", "w = 1")
+    assert set(nb.states().values()) == {"cached", "succeeded"}
+    assert nb.executed() == ["broken", "other"]
+    nb.run()
+    assert nb.executed() == ["pay", "ship"]

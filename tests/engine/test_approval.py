@@ -207,11 +207,24 @@ def test_a_request_expires_also_while_nobody_looks(
     assert "expired" in refused(lambda: later.desk.reject("pay"))
 
 
+@pytest.mark.parametrize(
+    ("rule", "mend"),
+    [("fail", "the time after it asks again"), ("reject", "%pipeline clear pay"), ("approve", "an approval")],
+)
+def test_who_comes_too_late_hears_what_that_means(rule, mend) -> None:
+    office = Office(approve_timeout=60.0, on_expire=OnExpire(rule))
+    wait(office)
+    office.clock.time += 60.0
+    with pytest.raises(UsageError) as error:
+        office.desk.approve("pay", {})
+    assert mend in error.value.problem.hint
+
+
 def test_who_comes_too_late_is_refused_although_nobody_looked_before() -> None:
     office = Office(approve_timeout=60.0)
     wait(office)
     office.clock.time += 60.0
-    assert "its last request is expired" in refused(lambda: office.desk.approve("pay", {}))
+    assert "its last request has expired" in refused(lambda: office.desk.approve("pay", {}))
     assert office.check() == Refused(StepState.FAILED, "approval expired")
 
 

@@ -172,7 +172,7 @@ def test_39_a_request_expires_while_the_kernel_is_off(rule, pays, run):
     assert later.said()["pay"] == pays
     assert str(later.result.state) == run
     for decide in (office(later).reject, lambda step: office(later).approve(step, {})):
-        with pytest.raises(UsageError, match="waits for no approval: its last request is expired"):
+        with pytest.raises(UsageError, match="waits for no approval: its last request has expired"):
             decide("pay")
     decided = [event for event in stored(played).events if isinstance(event, ApprovalDecided)]
     assert [(event.verdict.state, event.verdict.by) for event in decided] == [(ApprovalState.EXPIRED, "expiry")]

@@ -136,7 +136,7 @@ def test_a_run_that_waited_ends_as_the_run_that_went_on_with_it(
     [
         (ApprovalState.APPROVED, ("waiting", "approved by ana, no run has gone on yet", "waiting")),
         (ApprovalState.REJECTED, ("waiting", "rejected by ana, no run has gone on yet", "waiting")),
-        (ApprovalState.EXPIRED, ("waiting", "expired by ana, no run has gone on yet", "waiting")),
+        (ApprovalState.EXPIRED, ("waiting", "expired, no run has gone on yet", "waiting")),
         (ApprovalState.VOID, ("cancelled", "asked no longer: fine", "cancelled")),
     ],
 )

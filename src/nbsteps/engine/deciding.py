@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from nbsteps.core.approvals import Approval, Request, Verdict
 from nbsteps.core.errors import UsageError
@@ -18,6 +19,11 @@ from nbsteps.ports import Clock, Store
 
 EXPIRY = "expiry"
 """Who decided where nobody did in time."""
+_AFTER_EXPIRY: Final = {
+    OnExpire.FAIL: "run it: over that it fails once (--on-expire fail), the time after it asks again",
+    OnExpire.REJECT: "that counts as a rejection (--on-expire reject); to be asked again: %pipeline clear {step}",
+    OnExpire.APPROVE: "that counts as an approval (--on-expire approve): run it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,9 @@ class Desk:
     def _late(self, step: str, known: Approval) -> UsageError:
         verdict = known.verdict
         assert verdict is not None  # noqa: S101 - the callers have looked
-        who = f" by {verdict.by}" if verdict.by not in {"", EXPIRY} else ""
+        if verdict.state is ApprovalState.EXPIRED:
+            msg = "it waits for no approval: its last request has expired"
+            return UsageError(msg, step=step, hint=_AFTER_EXPIRY[known.request.on_expire].format(step=step))
+        who = f" by {verdict.by}" if verdict.by else ""
         msg = f"it waits for no approval: its last request is {verdict.state}{who}"
         return UsageError(msg, step=step, hint="run it again; it asks again if what it asks for has changed")

@@ -72,10 +72,11 @@ class Judge:
         self._package_parts: dict[str, Part | None] = {}
         self._context = code.CodeContext(services.root, services.folder, services.config.env)
 
-    def recall(self, steps: tuple[str, ...]) -> None:
-        """Read in bulk what the store knows of these steps as they are now."""
+    def recall(self, steps: tuple[str, ...], before: Mapping[str, Last] | None = None) -> None:
+        """Read in bulk what the store knows of these steps as they are now; ``before`` says how some ended earlier."""
         self._asked, self._surprises = steps, 0
-        self._recall = self._read()
+        found = self._read()
+        self._recall = replace(found, last={**found.last, **before}) if before else found
 
     def _read(self) -> Recall:
         statics = [self._static(self._graph.steps[name]).digest for name in self._asked]

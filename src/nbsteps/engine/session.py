@@ -28,6 +28,7 @@ from nbsteps.engine.refusals import refusals
 from nbsteps.engine.runner import Runner
 from nbsteps.engine.services import Services, paused_collector
 from nbsteps.engine.turns import given_parts
+from nbsteps.ports import Last
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Session:
         self._judge: Judge | None = None
         self._open: Runner | None = None
         self._managed = False
+        self._before: Mapping[str, Last] = {}
         self._paused: Paused | None = None
         self.gate = Approvals(services)
         self._crew = crew(services, self.bindings, self.judge, self.gate)
@@ -255,8 +257,11 @@ class Session:
         self._parameters.update(parameters or {})
         self._managed = managed
         wanted = tuple(steps)
+        names = self.select(wanted)
+        # Cells come one by one, yet what they resume is a whole run: how its steps ended before this one changes that.
+        self._before = self.services.store.recall(self.services.notebook, names, ()).last if managed else {}
         self._open = self._runner(trigger, Manner(frozenset(forced), fail_fast, means or Means()), wanted)
-        self._open.start(self.select(wanted))
+        self._open.start(names)
         return self._open.run.run_id
 
     def end(self, state: RunState | None = None) -> RunResult | None:
@@ -309,7 +314,7 @@ class Session:
         if book.over(name):
             return self._outcome(runner, name, shown=False)
         names = tuple(needed for needed in self.select([name]) if not book.over(needed))
-        self._recall(names)
+        self.judge().recall(names, self._before)
         try:
             runner.until(name, names)
         except KeyboardInterrupt as interrupt:

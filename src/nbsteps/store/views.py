@@ -124,9 +124,10 @@ WITH ends AS (
 ), verdicts AS (
     SELECT * FROM log.verdicts QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY "at", seq) = 1
 ), said AS (
-    SELECT run_id, step, v.state = 'void' AS void, CASE WHEN void THEN 'asked no longer' || coalesce(': ' ||
-        nullif(v.comment, ''), '') ELSE v.state || coalesce(' by ' || nullif(v."by", ''), '') ||
-        ', no run has gone on yet' END AS words
+    SELECT run_id, step, v.state = 'void' AS void,
+        CASE WHEN v.state = 'expired' OR v."by" = '' THEN '' ELSE ' by ' || v."by" END AS who,
+        CASE WHEN void THEN 'asked no longer' || coalesce(': ' || nullif(v.comment, ''), '')
+            ELSE v.state || who || ', no run has gone on yet' END AS words
     FROM held JOIN (SELECT request_id, state, "by", comment FROM verdicts) v USING (request_id)
 ), taken AS (
     SELECT held.run_id, held.step, arg_min(l.run_id, l."at") AS went_on, min(l."at") AS went_at,
