@@ -120,7 +120,7 @@ def test_4_what_cannot_be_meant_is_said_before_anything_runs(options, message):
 
 
 def test_5_jitter_stays_below_the_delay_and_is_the_same_for_the_same_run(monkeypatch):
-    monkeypatch.setattr("nbsteps.engine.session.new_id", lambda: "the same run")
+    monkeypatch.setattr("nbsteps.engine.manner.new_id", lambda: "the same run")
     first, second = (
         play("%%step work --retries 4 --retry-delay 8s --backoff 1 --jitter full\nflaky(9)") for _ in range(2)
     )

@@ -321,10 +321,11 @@ def test_a_time_for_all_of_it_ends_the_map():
     make = make_session("", "%%step make\nxs = [1, 2, 3]", f"%%step each --map a=xs {notebook.options}\n{body}")
     session_clock["clock"] = make.services.clock
     make.services.evaluator.names["clock"] = Clock()
-    result, _ = make.run()
+    result, errors = make.run()
     step = result.steps["each"]
     assert step.state is StepState.FAILED
     assert step.reason.startswith("total_timeout")
+    assert "no end after 60 s over all attempts and waits" in str(errors["each"])
     assert counts(step) == (3, 2, 0, 0)
 
 

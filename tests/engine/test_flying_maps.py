@@ -254,9 +254,11 @@ def test_time_limits_on_workers(options, attempts, failed, reason, kills):
     sim = Sim(kills=kills)
     make = "%%step make\nxs = [1, 1.5, 20, 0.5]"
     session = sim.begin(make, f"%%step each --map a=xs {options}\nwork(f'item {{a}}', a)\ny = a")
-    result, _, took = play(sim, session, Means(2))
+    result, errors, took = play(sim, session, Means(2))
     step = result.steps["each"]
     assert reason in step.reason
+    if reason == "total_timeout":
+        assert "no end after 8 s over all attempts and waits" in str(errors["each"])
     assert str(step.state) == ("failed" if reason else "succeeded")
     assert step.items.failed == failed
     assert sim.times()["item 20"] == attempts

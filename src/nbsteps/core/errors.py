@@ -151,7 +151,7 @@ class StepTimeout(BaseException):
     """
 
     def __init__(self, seconds: float, *, total: bool = False) -> None:
-        super().__init__(f"no end after {seconds:g} s")
+        super().__init__(f"no end after {seconds:g} s{' over all attempts and waits' if total else ''}")
         self.seconds = seconds
         self.total = total
 

@@ -12,7 +12,6 @@ from nbsteps.core.errors import (
     NbstepsError,
     Skip,
     StepError,
-    StepTimeout,
     UndigestibleError,
     UnstorableValueError,
 )
@@ -23,6 +22,7 @@ from nbsteps.engine.bindings import NO_VALUE, Bindings, digest_or_unique, is_vol
 from nbsteps.engine.executed import Executed, Trial
 from nbsteps.engine.judge import Identity
 from nbsteps.engine.meanwhile import told
+from nbsteps.engine.retrying import timeout_of
 from nbsteps.engine.services import Services
 from nbsteps.identity import content
 from nbsteps.identity.environment import observe_env
@@ -89,10 +89,7 @@ class Attempts:
                 outcome = services.evaluator.run_body(step, live=not trial.quiet, timeout=trial.limit.seconds)
         except KeyboardInterrupt as interrupt:
             return Outcome(error=interrupt)
-        if isinstance(outcome.error, StepTimeout) and trial.limit.total:
-            total = StepTimeout(step.options.total_timeout or 0.0, total=True)
-            return replace(outcome, error=total.with_traceback(outcome.error.__traceback__))
-        return outcome
+        return replace(outcome, error=timeout_of(step, outcome.error, trial.limit)) if outcome.error else outcome
 
     @contextmanager
     def _guarded(self, step: Step, identity: Identity, given: Mapping[str, object]) -> Iterator[_Guard]:

@@ -15,6 +15,7 @@ from nbsteps.engine.itemhere import ABSENT, Tried, collect
 from nbsteps.engine.itemqueue import Pace
 from nbsteps.engine.items import PLAIN, Item
 from nbsteps.engine.meanwhile import Hearing
+from nbsteps.engine.retrying import timeout_of
 from nbsteps.engine.sending import lost, tell_stuck, unsent
 from nbsteps.engine.services import Services
 from nbsteps.engine.yard import Claim, Yard
@@ -225,7 +226,7 @@ class Away:
         sent.lane.stop()
         tell_stuck(sent.lane, self._work.step, self._services, self._work.log.run_id)
         self._done_with(sent)
-        error = StepTimeout(sent.limit.seconds or 0.0, total=sent.limit.total)
+        error = timeout_of(self._work.step, StepTimeout(sent.limit.seconds or 0.0), sent.limit)
         for item in sent.items:
             tried = Tried(Outcome(duration=now - sent.started), error=error)
             self._work.took(item, tried, (), shown=False)

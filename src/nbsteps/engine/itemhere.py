@@ -12,7 +12,6 @@ from typing import Final
 from nbsteps.core.errors import (
     MutatedInputError,
     StepError,
-    StepTimeout,
     UndigestibleError,
     UnstorableValueError,
 )
@@ -24,6 +23,7 @@ from nbsteps.engine.itemlog import Made
 from nbsteps.engine.items import PLAIN, Item
 from nbsteps.engine.judge import Identity
 from nbsteps.engine.meanwhile import telling
+from nbsteps.engine.retrying import timeout_of
 from nbsteps.engine.services import Services
 from nbsteps.identity import content, told
 from nbsteps.identity.environment import EnvObserver, observe_env
@@ -232,10 +232,7 @@ class Here:
                 outcome = self._run(limit.seconds)
         except KeyboardInterrupt as interrupt:
             outcome = Outcome(error=interrupt)
-        error = outcome.error
-        if isinstance(error, StepTimeout):
-            error.total = limit.total
-        error = error or (self._guard.after(item, before) if before else None)
+        error = timeout_of(self._step, outcome.error, limit) or (self._guard.after(item, before) if before else None)
         if error is not None:
             return Tried(outcome, error=error)
         try:

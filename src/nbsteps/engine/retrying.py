@@ -10,7 +10,7 @@ from typing import Final
 from nbsteps.core.errors import NoRetry, Problem, Retry, StepError, StepTimeout
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Step
-from nbsteps.core.retry import Reason
+from nbsteps.core.retry import Limit, Reason
 from nbsteps.engine.services import Services
 
 NEVER: Final = (SyntaxError, StepError, NoRetry)
@@ -105,6 +105,13 @@ def doubtful_names(graph: Graph, names: Iterable[str], namespace: Mapping[str, o
                     message = f"{option} {kind}: there is no such class of exceptions"
                     hint = f"import it in a cell above, or write where it is from: {option} package.module.{kind}"
                     yield Problem(name, step.cell.label, message, hint)
+
+
+def timeout_of(step: Step, error: BaseException | None, limit: Limit) -> BaseException | None:
+    """What ended an attempt; a timeout that was the rest of the step's time says so, and how long that was."""
+    if not isinstance(error, StepTimeout) or not limit.total:
+        return error
+    return StepTimeout(step.options.total_timeout or 0.0, total=True).with_traceback(error.__traceback__)
 
 
 def why_failed(step: Step, error: BaseException | None, given_up: Reason) -> str:
