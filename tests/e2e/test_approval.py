@@ -202,6 +202,9 @@ def test_a_lone_cell_waits_and_is_executed_by_its_approval(nb):
     assert shown.state["state"] == "waiting"
     assert "Pay 9.00?" in shown.text
     assert nb.executed() == ["load"]
+    held = kernel.run(nb.read().cells[4].source, nb.read().cells[4].id)
+    assert "ship pending: step pay waits for approval" in held.text
+    assert [row["state"] for row in nb.history("runs")] == ["cancelled", "waiting", "succeeded"]
     assert kernel.run("%pipeline reject pay --comment no").error == ""
     assert nb.executed() == []
     (row, *_) = nb.history("steps")

@@ -114,8 +114,11 @@ class Runner:
     def _state(self) -> RunState:
         """What follows from the steps; a run that left one without its turn did not succeed."""
         state = rules.run_state(self._graph, self.book.states)
-        settled = all(map(self.book.over, self._names))
-        return RunState.FAILED if state is RunState.SUCCEEDED and not settled else state
+        left = [name for name in self._names if not self.book.over(name)]
+        if state is not RunState.SUCCEEDED or not left:
+            return state
+        # A cell by itself whose turn has to wait for a person that another run has asked: nothing went wrong.
+        return RunState.CANCELLED if all(self.held(name).reason for name in left) else RunState.FAILED
 
     def held(self, name: str) -> StepRun:
         """A step that could not be looked at, because something before it waits for a person."""
