@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbsteps.core.escapes import rewrite
-from nbsteps.core.source import MAGIC, StepSource, nested_magic, parse, split_cell
+from nbsteps.core.source import MAGIC, StepSource, nested_magic, parse, split_cell, stray_tag
 
 
 def check(source: str, *, expect: str) -> None:
@@ -207,3 +207,23 @@ def test_step_cells_are_taken_apart(source: str, expect: StepSource | None) -> N
 )
 def test_nested_cell_magics_are_recognised(body: str, expect: tuple[str, str, str] | None) -> None:
     assert nested_magic(body) == expect
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("# load\n%%step load --out raw\nraw = 1", (2, "%%step load --out raw")),
+        ("x = 1\r\n\r\n%%step load", (3, "%%step load")),
+        ("%%time\n%%step load\nraw = 1", (2, "%%step load")),
+        ("%%step load\n", (1, "%%step load")),
+        ("x = 1\n  %%step load", (2, "%%step load")),
+        ('text = """\n%%step load\n"""', None),
+        ("%%bash\n%%step load", None),
+        ("%%writefile a.py\nx = 1\n%%step load", None),
+        ("a\n%%steps load", None),
+        ("# %%step load", None),
+        ("", None),
+    ],
+)
+def test_a_tag_that_is_none_is_found_where_ipython_would_stumble(text, found):
+    assert stray_tag(text) == found

@@ -86,6 +86,18 @@ CELLS = {
     "a name that is no identifier": (["%%step 2a\na = 1"], "cell 3", "no Python identifier", "%%step step_2a"),
     "a name that is a keyword": (["%%step class\na = 1"], "cell 3", "a Python keyword", "%%step step_class"),
     "a name that is a builtin": (["%%step list\na = 1"], "cell 3", "the name of a Python builtin", "%%step step_list"),
+    "a tag below a comment": (
+        ["# the data\n%%step a --out x\nx = 1"],
+        "cell 3",
+        "only the first line of a cell makes it a step",
+        "%%step a --out x",
+    ),
+    "two tags in a cell": (
+        ["%%step a --out x\nx = 1\n%%step b --in x --out y\ny = x"],
+        A,
+        "another %%step stands in line 3: a cell is one step",
+        "split cell 3 above line 3: %%step b --in x --out y",
+    ),
     "no name": (["%%step\na = 1"], "cell 3", "the step has no name", "%%step NAME [options]"),
 }
 
@@ -219,7 +231,7 @@ WORDS = {
     "an output that is a folder": ("run analysis.ipynb -o ..", "cannot be written: it is a folder", "-o PATH"),
     "an output below a file": ("run analysis.ipynb -o pyproject.toml/x.ipynb", "cannot be written", "-o PATH"),
     "a picture of no kind": ("graph analysis.ipynb -o x.png", "cannot be written as .png", "choose .svg"),
-    "an unknown word": ("rnu analysis.ipynb", "there is no command 'rnu'", "usage: nbsteps"),
+    "an unknown word": ("rnu analysis.ipynb", "there is no command 'rnu'", "did you mean run?"),
     "no history yet": ("history", "there is no store yet", "nbsteps run notebook.ipynb"),
 }
 

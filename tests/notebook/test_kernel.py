@@ -71,7 +71,7 @@ def test_without_a_notebook_the_executed_cells_are_it(connection, shell, console
     assert list(connection.session.graph().steps) == ["a", "b"]
     assert connection.session.services.notebook.startswith("unsaved ")
     execute(shell, "%pipeline notebook")
-    assert "unsaved " in console.out
+    assert "name it: %pipeline notebook PATH" in console.out
     # The same cell edited is the same step, not a second one.
     execute(shell, "%%step b\nb = a + 2")
     assert list(connection.session.graph().steps) == ["a", "b"]

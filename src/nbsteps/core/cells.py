@@ -13,7 +13,7 @@ from nbsteps.core.model import Cell, StepOptions
 from nbsteps.core.names import Names
 from nbsteps.core.options import format_line, parse_line
 from nbsteps.core.policy_checks import own_problems
-from nbsteps.core.source import PYTHON_BELOW, StepSource, nested_magic, parse, split_cell
+from nbsteps.core.source import PYTHON_BELOW, StepSource, nested_magic, parse, split_cell, stray_tag
 from nbsteps.core.terms import NO_TERMS, Terms, terms
 
 NOTHING = name_analysis.analyse("")
@@ -106,6 +106,7 @@ def _step(cell: Cell, index: int, split: StepSource) -> tuple[Draft, tuple[Probl
         opaque = True
     if names.stars:
         problems += (_star_problem(name, cell, names),)
+    problems += _stray(name, cell, split.body, split.line_offset)
     referred = terms(options)
     reads, doubtful = _reads(names, options)
     firm, maybe = _outputs(names, options)
@@ -183,6 +184,7 @@ def _context(cell: Cell, index: int) -> tuple[Context, tuple[Problem, ...]]:
         if not _is_foreign(cell.source):
             found = _syntax_problem("", cell, error, 0)
             problems = (Problem("", cell.label, found.message, found.hint, severity="warning"),)
+    problems += _stray("", cell, cell.source, 0)
     shapes = names.writes | names.mutated | touched
     later = _later(names, loads) if names.deferred else _NO_NAMES
     context = Context(
@@ -215,6 +217,19 @@ def _syntax_problem(step: str, cell: Cell, error: SyntaxError, offset: int) -> P
     if shown:
         message += f": {shown}"
     return Problem(step, cell.label, message, f"mend line {line} of {cell.label}")
+
+
+def _stray(step: str, cell: Cell, text: str, offset: int) -> tuple[Problem, ...]:
+    """A ``%%step`` that IPython would not understand, since it is not the cell's first line."""
+    found = stray_tag(text)
+    if found is None:
+        return ()
+    line, tag = found[0] + offset, found[1]
+    if step:
+        message = f"another %%step stands in line {line}: a cell is one step"
+        return (Problem(step, cell.label, message, f"split {cell.label} above line {line}: {tag}"),)
+    message = f"%%step stands in line {line}, and only the first line of a cell makes it a step"
+    return (Problem(step, cell.label, message, f"move this line to the top of {cell.label}: {tag}"),)
 
 
 def _star_problem(step: str, cell: Cell, names: Names) -> Problem:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from nbsteps.core.escapes import MAGIC, python_call, rewrite
 
-__all__ = ["MAGIC", "PYTHON_BELOW", "StepSource", "nested_magic", "parse", "split_cell"]
+__all__ = ["MAGIC", "PYTHON_BELOW", "StepSource", "nested_magic", "parse", "split_cell", "stray_tag"]
 
 _STEP = "%%step"
 _OWN_SCOPE = frozenset({"timeit", "memit"})
@@ -49,6 +49,27 @@ def split_cell(source: str) -> StepSource | None:
         return None
     line, body_start = _continued(source, start)
     return StepSource(line, source[body_start:], source.count("\n", 0, body_start) or 1)
+
+
+def stray_tag(text: str) -> tuple[int, str] | None:
+    """Number, from 1, and text of the first line that looks like a tag and is none; None where there is no such line.
+
+    ``text`` is a cell without tag, or the body of a step. In strings, and in other languages below a cell magic, such
+    a line is allowed.
+    """
+    if _STEP not in text:
+        return None
+    nested = nested_magic(text)
+    if nested is not None and nested[0] not in {*PYTHON_BELOW, _STEP[2:]}:
+        return None
+    unix = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = zip(unix.split("\n"), rewrite(unix).split("\n"), strict=False)
+    stray = ((at, line.strip()) for at, (line, python) in enumerate(lines, 1) if _is_tag(line) and not _is_tag(python))
+    return next(stray, None)
+
+
+def _is_tag(line: str) -> bool:
+    return line.split(maxsplit=1)[:1] == [_STEP]
 
 
 def nested_magic(body: str) -> tuple[str, str, str] | None:

@@ -6,6 +6,7 @@ import atexit
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,6 +175,14 @@ class Kernel:
         if result.success and _says_something(cell):
             self._session.cells.executed(cell, time.time())
             self._session.note_context(cell)
+
+    def running_cell(self) -> Cell | None:
+        """The cell that is being executed, named as in the notebook; None where nobody said what is executed."""
+        if self._running is None:
+            return None
+        cell = self._running[0]
+        saved = (known for known in self.session.cells.merged() if known.id and known.id == cell.id)
+        return replace(cell, label=next(saved, cell).label)
 
     def current_cell(self, line: str, body: str) -> Cell:
         """The step cell that is being executed."""

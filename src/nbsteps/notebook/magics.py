@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
+from nbsteps.core.cells import understand
 from nbsteps.core.errors import NbstepsError, ProblemsError, StepError, UsageError
 from nbsteps.core.model import RunResult
 from nbsteps.core.options import help_text, parse_line
@@ -76,6 +77,17 @@ class NbstepsMagics(Magics):
         if done.step.state in _LOUD:
             step = session.graph().steps[done.step.step]
             raise StepError(done.step.reason, step=step.name, cell=step.cell.label)
+
+    @line_magic("%step")  # type: ignore[arg-type]  # it takes a name, too
+    def stray_step(self, line: str) -> None:
+        """What IPython makes of a ``%%step`` that is not the first line of its cell."""
+        cell = self.kernel.running_cell()
+        problems = () if cell is None else understand(cell, 0)[1]
+        errors = tuple(problem for problem in problems if problem.severity == "error")
+        if errors:
+            raise ProblemsError(errors)
+        msg = "%%step stands below other lines, and only the first line of a cell makes it a step"
+        raise UsageError(msg, hint=f"move this line to the top of its cell: %%step {line}")
 
     @line_magic
     def pipeline(self, line: str) -> pd.DataFrame | None:
@@ -176,7 +188,10 @@ class NbstepsMagics(Magics):
     def _notebook(self, args: argparse.Namespace) -> None:
         if args.path is not None:
             self.kernel.use_notebook(Path(args.path).expanduser())
-        print(self.kernel.session.services.notebook or "no notebook found")  # noqa: T201 - a magic's output
+        notebook = self.kernel.session.services.notebook
+        if self.kernel.path is None:
+            notebook = "no notebook found, so only the cells executed here count; name it: %pipeline notebook PATH"
+        print(notebook)  # noqa: T201 - a magic's output
 
 
 _LOUD = frozenset({StepState.FAILED, StepState.CRASHED})

@@ -7,6 +7,7 @@ Newest rows come first, in the order in which the store learned of them.
 
 from __future__ import annotations
 
+import difflib
 import re
 import warnings
 from collections.abc import Callable
@@ -113,9 +114,11 @@ class History:
             if (found_step, found_output) == (step, output):
                 return Artifact(*fields)
         where = "" if run_id is None else f" in run {run_id}"
-        known = ", ".join(f"{row[0]}.{row[1]}" for row in rows)
+        stored = sorted(f"{row[0]}.{row[1]}" for row in rows)
+        close = difflib.get_close_matches(f"{step}.{output}", stored, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"stored: {', '.join(stored)}"
         msg = f"no output {step}.{output} is stored{where}"
-        raise UsageError(msg, hint=f"stored: {known}" if known else "run the notebook first")
+        raise UsageError(msg, hint=hint if stored else "run the notebook first")
 
     def sql(self, query: str) -> pd.DataFrame:
         """Answer a query over the history tables and every cached table as ``step.output``, as last made or restored.
@@ -137,7 +140,9 @@ class History:
                 relation = memory.sql(query)
                 answer = _as_frame(memory.sql("SELECT NULL AS done WHERE false") if relation is None else relation)
             except duckdb.Error as error:
-                msg = f"the query cannot be answered: {error}"
+                # What DuckDB takes for near is among its own tables.
+                said = re.sub(r"\nDid you mean .*", "", str(error)).replace("\n\n", "\n")
+                msg = f"the query cannot be answered: {said}"
                 raise UsageError(msg, hint=_mend(str(error), names)) from error
         return answer
 
@@ -178,7 +183,10 @@ def _mend(message: str, names: list[str]) -> str:
     """What to do about a query that DuckDB refuses."""
     if "(INTERVAL" in message:
         return "durations are intervals; their seconds can be summed: sum(epoch(time_saved))"
-    return f"tables: {', '.join([*COLUMNS, *names])}"
+    tables = [*COLUMNS, *sorted(names)]
+    absent = re.search(r'Table with name "?([^\s"]+)"? does not exist', message)
+    close = difflib.get_close_matches(absent[1], tables, n=1) if absent else []
+    return f"did you mean {close[0]}?" if close else f"tables: {', '.join(tables)}"
 
 
 def _as_frame(relation: duckdb.DuckDBPyRelation) -> pd.DataFrame:
@@ -208,6 +216,9 @@ def _query(kind: str, filters: dict[str, Any]) -> tuple[str, list[Any]]:
         raise UsageError(
             f"{kind} cannot be filtered by {', '.join(sorted(unknown))}", hint="use run_id, notebook, step"
         )
+    if limit is not None and int(limit) < 0:
+        msg = f"limit is {limit}: there are no fewer rows than none"
+        raise UsageError(msg, hint="limit=20")
     where = " AND ".join(f'"{name}" = ?' for name in filters)
     chosen = f"WHERE {where} " if where else ""
     query = f"SELECT {shown} FROM log.show_{kind} {chosen}ORDER BY {NEWEST[kind]}"  # noqa: S608 - our own names
