@@ -211,6 +211,32 @@ def test_a_lone_cell_waits_and_is_executed_by_its_approval(nb):
     assert (row["step"], row["state"], row["reason"].partition(":")[2]) == ("pay", "skipped", " no")
 
 
+def test_cells_behind_a_question_wait_and_go_on_when_it_was_decided_elsewhere(nb):
+    nb.write(
+        *CELLS[:2],
+        CELLS[3],
+        step("mail --in shipped --out sent", "sent = shipped"),
+        step("saved --out kept --catch pay", "kept = 1"),
+        step("after --in kept --out known --trigger all_done", "known = bool(kept)"),
+    )
+    kernel = nb.live()
+    cells = nb.read().cells
+    shown = [kernel.run(cell.source, cell.id) for cell in cells]
+    assert [each.error for each in shown] == [""] * len(cells)
+    for each, name in zip(shown[3:], ("ship", "mail", "saved", "after"), strict=True):
+        assert f"{name} pending: step pay waits for approval" in each.text
+    assert nb.executed() == ["load"]
+    approve(nb, "amount=1")
+    undone = kernel.run(cells[3].source, cells[3].id)
+    assert "steps to run: pay" in undone.error
+    nb.run("--step", "pay")
+    assert nb.executed() == ["pay"]
+    for cell in cells[3:5]:
+        assert kernel.run(cell.source, cell.id).error == ""
+    assert nb.executed() == ["ship", "mail"]
+    assert kernel.run("sent").text == "9.0\n"
+
+
 @pytest.mark.parametrize("word", ["approve", "reject"])
 def test_a_headless_run_exits_with_3_and_goes_on_after_the_decision(nb, word):
     nb.write(*CELLS)

@@ -52,8 +52,10 @@ def live_inputs(session: Session, name: str, before: Mapping[str, StepRun]) -> L
         MissingInputError: an input is neither in the kernel nor fresh in the store.
     """
     graph = session.graph()
-    states = {step: done.state for step, done in before.items()}
-    early = _beforehand(session, name, states)
+    held = {step: reason for step in before if (reason := _held(session, step, before))}
+    # What waited and waits no longer is as unknown as what this kernel has never taken.
+    states = {step: done.state for step, done in before.items() if done.state not in _HELD or step in held}
+    early = _beforehand(session, name, states, held)
     if early is not None:
         return early
     found: dict[str, Bound] = {}
@@ -73,13 +75,28 @@ def live_inputs(session: Session, name: str, before: Mapping[str, StepRun]) -> L
     consulted = {variable: found[variable] for variable in consults}
     if not lacking:
         return LiveInputs(inputs, consulted)
-    ruling, reason = _ruled(session, name, states)
+    waits = next((held[parent] for parent in graph.parents[name] if parent in held), "")
+    ruling, reason = (Ruling.WAIT, waits) if waits else _ruled(session, name, states)
     if ruling is Ruling.UPSTREAM_FAILED:
         raise _missing(session, name, lacking[0], graph.candidates(name, lacking[0])[0])
     return LiveInputs(inputs, consulted, ruling, reason)
 
 
-def _beforehand(session: Session, name: str, states: Mapping[str, StepState]) -> LiveInputs | None:
+def _held(session: Session, step: str, before: Mapping[str, StepRun]) -> str:
+    """What a step that this kernel left waits for, directly or behind another: a request that nobody has decided."""
+    if before[step].state not in _HELD:
+        return ""
+    above = session.graph().ancestors([step]) if step in session.graph().steps else ()
+    for name, done in before.items():
+        request = done.request if name in above and done.state is StepState.WAITING else None
+        if request is not None and not session.gate.decided(request):
+            return f"step {name} waits for approval"
+    return ""
+
+
+def _beforehand(
+    session: Session, name: str, states: Mapping[str, StepState], held: Mapping[str, str]
+) -> LiveInputs | None:
     """What a branch of which another member was taken, or a catch without a failure, says before anything else."""
     graph = session.graph()
     options = graph.steps[name].options
@@ -90,6 +107,8 @@ def _beforehand(session: Session, name: str, states: Mapping[str, StepState]) ->
             reason = rules.why(graph, name, members | dict(states))
             return LiveInputs(ruling=Ruling.SKIP, reason=reason)
     if options.catch and rules.catch(graph, name, states) is not Ruling.RUN:
+        if options.catch in held:
+            return LiveInputs(ruling=Ruling.WAIT, reason=held[options.catch])
         return LiveInputs(ruling=Ruling.SKIP, reason=f"step {options.catch} did not fail")
     return None
 
@@ -118,9 +137,6 @@ def _bad(candidates: Iterable[str], states: Mapping[str, StepState]) -> bool:
 
 def _ruled(session: Session, name: str, states: Mapping[str, StepState]) -> tuple[Ruling, str]:
     graph = session.graph()
-    held = [parent for parent in graph.parents[name] if states.get(parent) in _HELD]
-    if held:
-        return Ruling.WAIT, f"step {held[0]} waits for approval"
     taken = dict.fromkeys(graph.parents[name], StepState.SUCCEEDED) | dict(states)
     trigger = graph.steps[name].options.trigger
     found = rules.verdict(trigger, rules.parent_states(graph, name, taken))

@@ -334,6 +334,8 @@ class Session:
         book = runner.book
         self._note(book)
         step = book.steps.get(name) or runner.held(name)
+        if step.state is StepState.PENDING:
+            self.ended[name] = step  # what needs it is held, too
         executed = shown and step.state is not StepState.CACHED
         return CellRun(step, book.results.get(name), book.errors.get(name), shown=executed)
 
