@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, redirect_stdout
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nbsteps.core.approvals import Approval, Request, Verdict
 from nbsteps.core.errors import DamagedValueError, StepTimeout, UnstorableValueError
@@ -74,6 +74,13 @@ class FakeClock:
             yield
         finally:
             self.look = before
+
+
+class _Gathered(NamedTuple):
+    """The output of a map as it is kept."""
+
+    artifacts: tuple[Artifact, ...]
+    errors: tuple[ItemError, ...]
 
 
 class MemoryStore:
@@ -141,15 +148,20 @@ class MemoryStore:
         return Artifact(digest, type(value).__qualname__, "memory", 1, "inline", digest, summary=type(value).__name__)
 
     def put_items(self, artifacts: Sequence[Artifact], errors: Sequence[ItemError], digest: str) -> Artifact:
-        """Keep the output of a map."""
-        return self.put(MapOutput(map(self.get, artifacts), errors), digest)
+        """Keep of which values the output of a map is made: they are read when it is, as a real store does."""
+        return self.put(_Gathered(tuple(artifacts), tuple(errors)), digest)
 
     def get(self, artifact: Artifact) -> object:
         """A fresh copy of a kept value."""
         if artifact.digest not in self.values:
             msg = f"the stored value {artifact.digest[:8]} is gone"
-            raise DamagedValueError(msg)
-        return copy.deepcopy(self.values[artifact.digest])
+            error = DamagedValueError(msg)
+            error.digest = artifact.digest
+            raise error
+        kept = self.values[artifact.digest]
+        if isinstance(kept, _Gathered):
+            return MapOutput(map(self.get, kept.artifacts), kept.errors)
+        return copy.deepcopy(kept)
 
     def emit(self, event: Event) -> None:
         """Record the event and what it makes true."""

@@ -8,9 +8,7 @@ lines, which knows nothing of the engine, says how each step must end and what i
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -18,15 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from nbsteps.core.decide import Action
-from nbsteps.core.errors import CrashedError
 from nbsteps.core.events import ItemsSucceeded, StepEnded, StepRestored, StepSucceeded
 from nbsteps.core.missing import MISSING
 from nbsteps.core.states import GOOD, TERMINAL, ApprovalState, StepState
 from nbsteps.engine.approval import Approvals
 from nbsteps.engine.executed import Means
-from nbsteps.ports import Outcome, Reply
 from nbsteps.testing import FakeEvaluator, MemoryStore
 from tests.engine.acting import begin
+from tests.engine.hands import HandLanes
 from tests.engine.programs import HELPERS, ITEMS, NAMES, PLUS, Oracle, producer, programs
 
 
@@ -93,67 +90,6 @@ class MortalStore(MemoryStore):
         super().emit(event)
 
 
-class HandLanes:
-    """Workers whose answers come in any order while the loop waits; the one that the fault strikes dies."""
-
-    def __init__(self, session: Any, world: World, order: int) -> None:
-        self.session, self.world, self.order = session, world, order
-        self.flying: list[tuple[Any, Any, Any]] = []
-        self.lanes: list[HandLane] = []
-
-    def open(self, _executor: Any, workers: int) -> list[HandLane]:
-        self.lanes += [HandLane(self) for _ in range(workers - len(self.lanes))]
-        return self.lanes[:workers]
-
-    def wait(self, _futures: Any, _seconds: float) -> None:
-        if self.flying:
-            _, future, answer = self.flying.pop(self.order % len(self.flying))
-            (future.set_exception if isinstance(answer, BaseException) else future.set_result)(answer)
-        else:
-            self.session.services.clock.sleep(_seconds)
-
-    def answer(self, order: Any) -> Any:
-        return (
-            CrashedError("died") if self.world.strike("crash") else tuple(map(partial(self.reply, order), order.items))
-        )
-
-    def reply(self, order: Any, item: Any) -> Reply:
-        evaluator = self.session.services.evaluator
-        evaluator.executed.append(order.step.name)
-        names = {**evaluator.offered, **order.shared, **item}
-        try:
-            exec(order.step.body, names)  # noqa: S102 - executing a body is what a worker does
-        except Exception as error:  # noqa: BLE001 - as a worker
-            return Reply(Outcome(error=error))
-        return Reply(Outcome(), {name: names[name] for name in order.outputs if name in names})
-
-
-class HandLane:
-    """One of them."""
-
-    kind, kills, free, pid = "hands", True, True, 4711
-
-    def __init__(self, lanes: HandLanes) -> None:
-        self.lanes = lanes
-
-    def coming(self) -> None:
-        """It has started."""
-
-    def pack(self, order: Any) -> Any:
-        return order
-
-    def submit(self, order: Any, _tell: Any) -> Any:
-        future: Future[Any] = Future()
-        self.lanes.flying.append((self, future, self.lanes.answer(order)))
-        return future
-
-    def stop(self) -> None:
-        self.lanes.flying = [each for each in self.lanes.flying if each[0] is not self]
-
-    def release(self, token: str) -> None:
-        """Nothing was kept."""
-
-
 FAULTS = st.one_of(
     st.builds(Fault, st.just("crash"), st.integers(1, 6)),
     st.builds(Fault, st.sampled_from(["interrupt", "cancel"]), st.integers(1, 12)),
@@ -198,8 +134,7 @@ class Orchestration(RuleBasedStateMachine):
             sleep(seconds)
 
         clock.sleep = slept
-        lanes = self.session.services.lanes = HandLanes(self.session, self.world, self.order)
-        clock.wait = lanes.wait
+        HandLanes(self.session, self.order, dies=lambda: self.world.strike("crash"))
 
     @property
     def executed(self):

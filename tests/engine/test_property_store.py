@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
-import tempfile
-from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -13,8 +14,7 @@ from hypothesis.stateful import invariant, rule
 from nbsteps.config import Config
 from nbsteps.core.states import StepState
 from nbsteps.store.store import DuckStore
-from nbsteps.testing import make_session
-from tests.engine.test_property import STEPS, Pipeline, steps
+from tests.engine.test_property import STEPS, Pipeline, means, steps
 
 NAMES = [f"s{step}" for step in range(STEPS)]
 limits = st.sampled_from([0, 1000])
@@ -25,13 +25,14 @@ class StoredPipeline(Pipeline):
     """The same notebook over a folder."""
 
     def __init__(self):
+        self.kills, self.heard = 0, []
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="nbsteps-property-"))
-        self.kills = 0
-        self.store = self._open(0)
+
+    def _first_store(self):
+        return self._open(0)
 
     def _open(self, limit):
-        return DuckStore(self._home, config=Config(inline_limit=limit))
+        return DuckStore(self._home, config=Config(inline_limit=limit), warn=self.heard.append)
 
     @property
     def _home(self):
@@ -44,7 +45,7 @@ class StoredPipeline(Pipeline):
 
     def teardown(self):
         self._abandon()
-        shutil.rmtree(self.folder)
+        super().teardown()
 
     @rule(limit=limits)
     def restart(self, limit):
@@ -58,25 +59,64 @@ class StoredPipeline(Pipeline):
         self.store = self._open(limit)
         self._fresh()
 
-    @rule(step=steps, limit=limits)
-    def kill_while_a_step_runs(self, step, limit):
-        """Go on with what the disk held while the body of a step was executed, or at the end where it was restored."""
-        evaluator, body = self.session.services.evaluator, self.session.services.evaluator.run_body
+    def _hold(self):
+        """Keep what the disk holds now, unless something is kept already: a kill at this moment leaves that."""
         held = self._home.with_name(f"{self.kills + 1}")
-
-        def run_body(running, **options):
-            if running.name == f"s{step}" and not held.exists():
-                shutil.copytree(self._home, held)
-            return body(running, **options)
-
-        evaluator.run_body = run_body
-        self.session.run()
         if not held.exists():
             shutil.copytree(self._home, held)
+
+    def _go_on(self, limit):
+        """With what was kept, or what there is in the end."""
+        self._hold()
         self._abandon()
         self.kills += 1
         self.store = self._open(limit)
         self._fresh()
+
+    @rule(step=steps, limit=limits)
+    def kill_while_a_step_runs(self, step, limit):
+        evaluator, body = self.session.services.evaluator, self.session.services.evaluator.run_body
+
+        def run_body(running, **options):
+            if running.name == f"s{step}":
+                self._hold()
+            return body(running, **options)
+
+        evaluator.run_body = run_body
+        self.session.run()
+        self._go_on(limit)
+
+    @rule(at=st.integers(1, 60), means=means, limit=limits)
+    def kill_at_a_write(self, at, means, limit):
+        """Half of it is done."""
+        left, write = [at], os.write
+
+        def torn(descriptor, data):
+            left[0] -= 1
+            if left[0]:
+                return write(descriptor, data)
+            half = write(descriptor, data[: len(data) // 2])
+            self._hold()
+            return half + write(descriptor, data[half:])
+
+        with patch.object(os, "write", torn):
+            self.session.run(means=means)
+        self._go_on(limit)
+
+    @rule(at=st.integers(0, 20), means=means, limit=limits)
+    def run_on_a_full_disk(self, at, means, limit):
+        """What is computed after that many writes is not kept, and as good as any."""
+        left, write = [at], os.write
+
+        def filling(*arguments):
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(*arguments)
+
+        with patch.object(os, "write", filling):
+            self._check(self.session, means=means)
+        self.restart(limit)
 
     @rule(number=st.integers(0, 10), at=st.integers(0, 300))
     def damage(self, number, at):
@@ -92,9 +132,7 @@ class StoredPipeline(Pipeline):
     @rule(limit=limits)
     def run_in_another_process(self, limit):
         other = self._open(limit)
-        session = make_session(*self._sources(), store=other)
-        result, _errors = session.run()
-        assert self._values(session, result) == self._from_scratch(result)
+        self._check(self._begin(other))
         other.close()
 
     @invariant()
