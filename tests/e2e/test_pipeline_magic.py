@@ -144,14 +144,14 @@ BAD = [
     ("run --force nope", "there is no step 'nope'", "steps of this notebook"),
     ("run --param year=1", "the notebook has no parameter 'year'", "parameters: n"),
     ("run --param n", "parameter 'n' is not of the form NAME=VALUE", "--param month=7"),
-    ("run --frob", "unrecognized arguments: --frob", "%pipeline"),
+    ("run --frob", "there is no option --frob", "did you mean --force?"),
     ("run 'total", "No closing quotation", "close the quotes"),
-    ("rnu", "invalid choice: 'rnu'", "%pipeline"),
-    ("why", "the following arguments are required: STEP", "%pipeline why [-h] STEP"),
+    ("rnu", "there is no command 'rnu'", "did you mean run?"),
+    ("why", "%pipeline why: there is no STEP", "%pipeline why STEP"),
     ("why nope", "there is no step 'nope'", "steps of this notebook"),
     ("plan nope", "there is no step 'nope'", "steps of this notebook"),
     ("clear nope", "there is no step 'nope'", "steps of this notebook"),
-    ("history runz", "invalid choice: 'runz'", "%pipeline history [-h]"),
+    ("history runz", "there is no word 'runz'", "did you mean runs?"),
     ("notebook nowhere.ipynb", "no notebook nowhere.ipynb", "did you mean analysis.ipynb?"),
 ]
 

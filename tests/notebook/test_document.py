@@ -135,6 +135,26 @@ def test_a_missing_notebook_names_a_near_one(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        ("flights", "did you mean flights.ipynb?"),
+        ("fligths.ipynb", "did you mean flights.ipynb?"),
+        ("zzz.ipynb", "check the path, or save the notebook first; there is: flights.ipynb, sales.ipynb"),
+        ("more", "name a notebook in it: more/one.ipynb"),
+        ("none", "there is no notebook in it: name one"),
+    ],
+)
+def test_what_there_is_instead_is_named(tmp_path, asked, hint):
+    for folder in ("more", "none"):
+        (tmp_path / folder).mkdir()
+    for name in ("flights.ipynb", "sales.ipynb", "more/one.ipynb"):
+        write(tmp_path, content(code("x")), name)
+    with pytest.raises(DocumentError) as caught:
+        read_notebook(tmp_path / asked)
+    assert caught.value.problem.hint == hint
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [
         ("nowhere/nb.ipynb", r"nb\.ipynb in nowhere"),

@@ -37,6 +37,8 @@ def test_a_notebook_is_understood_without_a_kernel(notebook):
     ("params", "steps", "message", "mend"),
     [
         ({}, ("b",), "analysis.ipynb has no step 'b'", "its steps: a"),
+        ({}, ("A",), "analysis.ipynb has no step 'A'", "its steps: a"),
+        ({"nn": 1}, (), "analysis.ipynb has no parameter 'nn'", "did you mean n?"),
         ({"m": 1}, (), "analysis.ipynb has no parameter 'm'", "its parameters: n"),
     ],
 )

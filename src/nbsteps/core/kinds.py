@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import keyword
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -135,12 +136,26 @@ def read_name(word: str) -> str:
     raise ValueError(message)
 
 
+class UnreadableError(ValueError):
+    """A word that cannot be read, with a mend of its own."""
+
+    def __init__(self, message: str, mend: str) -> None:
+        super().__init__(message)
+        self.mend = mend
+
+
+def none_of(word: str, choices: Sequence[str]) -> ValueError:
+    """What is wrong with a word that is none of a few."""
+    message = f"{word!r} is none of {', '.join(choices)}"
+    close = difflib.get_close_matches(word, choices, n=1)
+    return UnreadableError(message, f"did you mean {close[0]}?") if close else ValueError(message)
+
+
 def _read_cache(word: str) -> CacheMode:
     try:
         return CacheMode(word)
     except ValueError:
-        message = f"{word!r} is none of {', '.join(CacheMode)}"
-        raise ValueError(message) from None
+        raise none_of(word, tuple(CacheMode)) from None
 
 
 def _unquote(word: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from nbsteps.core.kinds import DASHES, Literal, is_flag, parse_duration, quote, tokenize
+from nbsteps.core.kinds import DASHES, Literal, UnreadableError, is_flag, parse_duration, quote, tokenize
 from nbsteps.core.model import StepOptions
 from nbsteps.core.option_table import OPTIONS, USAGE, Option, help_text, reference_markdown
 
@@ -150,7 +150,8 @@ def _take(option: Option, words: list[str], found: dict[str, Any], messages: lis
             # A name given twice is meant once.
             value = tuple(dict.fromkeys((*(found.get(name) or ()), *values)))
     except ValueError as error:
-        messages.append((f"{option.flag}: {error}", f"for example {option.example}"))
+        mend = error.mend if isinstance(error, UnreadableError) else f"for example {option.example}"
+        messages.append((f"{option.flag}: {error}", mend))
     else:
         found[name] = value
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from nbsteps.core.conditions import read_condition
 from nbsteps.core.forms import read_field, show_field
-from nbsteps.core.kinds import Kind, format_duration, parse_duration, read_name
+from nbsteps.core.kinds import Kind, UnreadableError, format_duration, none_of, parse_duration, read_name
 from nbsteps.core.placeholders import placeholders
 from nbsteps.core.policies import Jitter, MapSource, OnExpire, OnReject, Pool, Tolerance, Trigger
 
@@ -28,8 +28,7 @@ def _one_of(values: type[StrEnum]) -> Kind:
         try:
             return values(word)
         except ValueError:
-            message = f"{word!r} is none of {', '.join(values)}"
-            raise ValueError(message) from None
+            raise none_of(word, tuple(values)) from None
 
     return Kind(read)
 
@@ -69,7 +68,26 @@ def _map_source(word: str) -> MapSource:
     if not equals:
         message = f"{word!r} does not say what it runs over; write {word}=ITEMS"
         raise ValueError(message)
-    return MapSource(read_name(item.strip()), read_name(items.strip()))
+    return MapSource(read_name(item.strip()), _items(item.strip(), items.strip()))
+
+
+def _items(item: str, items: str) -> str:
+    """The name of what a map runs over.
+
+    Raises:
+        ValueError: it is none; an expression is given a name first, so that its value has one place in the graph.
+    """
+    if not items or items.isidentifier():
+        return read_name(items)
+    name = f"{item}_list"
+    try:
+        ast.parse(items, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        above = f"{name} = ..."
+    else:
+        above = f"{name} = {items}"
+    message = f"{items!r} is no name, and only what has a name can be run over"
+    raise UnreadableError(message, f"{above} in a cell above, then --map {item}={name}")
 
 
 def _expression(word: str) -> str:

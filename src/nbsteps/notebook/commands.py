@@ -87,12 +87,12 @@ def _paired(words: Sequence[str]) -> list[str]:
     return paired
 
 
-def meant(word: str, known: Sequence[str]) -> str:
+def meant(word: str, known: Sequence[str], what: str = "known") -> str:
     """What may have been meant by an unknown word, or else what there is."""
     import difflib  # noqa: PLC0415 - only for a message
 
     close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known) or 'none'}"
+    return f"did you mean {close[0]}?" if close else f"{what}: {', '.join(known) or 'none'}"
 
 
 def add_manner(run: argparse.ArgumentParser) -> None:

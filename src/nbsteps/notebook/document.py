@@ -29,6 +29,7 @@ _SUFFIX = ".ipynb"
 _RUNNERS = frozenset({"papermill", "nbconvert", "jupyter-nbconvert", "jupyter-execute", "jupyter-run"})
 _JUPYTER_VERBS = frozenset({"execute", "run", "nbconvert"})
 _FORMAT = 4
+_SHOWN = 3
 # Where the program stands in a command line: behind an interpreter and its -m at most.
 _PROGRAM_WORDS = 3
 _PYTHON = frozenset({"python", "python3", "ipython", "ipython3"})
@@ -273,9 +274,10 @@ def _unreadable(file: Path, error: OSError) -> DocumentError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return DocumentError(f"no notebook {file.name} in {file.parent.name or file.parent}", hint=_nearest(file))
     if isinstance(error, IsADirectoryError) or file.is_dir():
-        return DocumentError(
-            f"{file.name} is a folder, not a notebook", hint=f"name a notebook in it: {file.name}/...{_SUFFIX}"
-        )
+        inside = sorted(_notebooks(file))[:_SHOWN]
+        named = ", ".join(f"{file.name}/{name}" for name in inside)
+        hint = f"name a notebook in it: {named}" if named else "there is no notebook in it: name one"
+        return DocumentError(f"{file.name} is a folder, not a notebook", hint=hint)
     if error.errno in {errno.EACCES, errno.EPERM}:
         return DocumentError(f"{file.name} may not be read: {error.strerror}", hint=f"chmod u+r {file.name}")
     return DocumentError(f"{file.name} cannot be read: {error.strerror or error}", hint="check the path and the disk")
@@ -284,12 +286,21 @@ def _unreadable(file: Path, error: OSError) -> DocumentError:
 def _nearest(file: Path) -> str:
     import difflib  # noqa: PLC0415 - only for this message
 
+    names = sorted(_notebooks(file.parent))
+    stems = [name.removesuffix(_SUFFIX) for name in names]
+    close = difflib.get_close_matches(file.name.removesuffix(_SUFFIX), stems, n=1)
+    close = close or (stems if len(stems) == 1 else [])
+    if close:
+        return f"did you mean {close[0]}{_SUFFIX}?"
+    some = f": {', '.join(names[:_SHOWN])}" if names else ""
+    return f"check the path, or save the notebook first{some and '; there is'}{some}"
+
+
+def _notebooks(folder: Path) -> list[str]:
     try:
-        names = [other.name for other in file.parent.iterdir() if other.suffix == _SUFFIX]
+        return [other.name for other in folder.iterdir() if other.suffix == _SUFFIX]
     except OSError:
-        return "check the path"
-    close = difflib.get_close_matches(file.name, names, n=1) or names[:1]
-    return f"did you mean {close[0]}?" if close else "check the path, or save the notebook first"
+        return []
 
 
 def _not_json(file: Path, text: str, error: Exception) -> DocumentError:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from nbsteps.config import store_folder
 from nbsteps.core.errors import DocumentError, ProblemsError, UsageError
 from nbsteps.core.graph import Graph, build
+from nbsteps.notebook.commands import meant
 from nbsteps.notebook.document import Document, read_notebook
 from nbsteps.report import refused_report
 
@@ -48,11 +49,11 @@ def understand_notebook(request: Request) -> tuple[Document, Graph]:
     for name in (*request.steps, *request.forced):
         if name not in graph.steps:
             msg = f"{request.path.name} has no step {name!r}"
-            raise UsageError(msg, hint=f"its steps: {', '.join(graph.steps) or 'none'}")
+            raise UsageError(msg, hint=meant(name, tuple(graph.steps), "its steps"))
     for name in request.params:
         if name not in graph.parameters:
-            known = ", ".join(sorted(graph.parameters))
-            hint = f"its parameters: {known}" if known else "tag the cell that assigns it with 'parameters'"
+            known = sorted(graph.parameters)
+            hint = meant(name, known, "its parameters") if known else "tag the cell that assigns it with 'parameters'"
             msg = f"{request.path.name} has no parameter {name!r}"
             raise UsageError(msg, hint=hint)
     return document, graph
@@ -132,6 +133,9 @@ def output_path(request: Request) -> Path:
     if obstacle:
         msg = f"the output notebook {output.name} cannot be written: {obstacle}"
         raise DocumentError(msg, hint="name another place: -o PATH")
+    if output.suffix not in {".ipynb", ".json"}:
+        msg = f"the output {output.name} is to be a notebook, and its name does not end so"
+        raise UsageError(msg, hint=f"-o {output.stem}.ipynb")
     return output
 
 

@@ -16,6 +16,7 @@ from nbsteps.notebook.wire import STATE_KEY
 DIED = "the kernel died"
 _FILE: Final = re.compile(r" \(\d+\.py(, line \d+)\)$")
 """What Python adds to a syntax error: the name of the file that ipykernel makes up for a cell."""
+_MAGIC: Final = re.compile(r"^UsageError: (.+)", re.MULTILINE)
 
 
 def state_of(cell: Any) -> dict[str, Any] | None:
@@ -32,7 +33,10 @@ def error_of(cell: Any) -> dict[str, str] | None:
     for output in cell.outputs:
         if output.output_type == "error":
             return {"type": output.ename, "message": _FILE.sub(r"\1", output.evalue)}
-    return None
+    # IPython prints what is wrong with a magic, where any other error is an output of its own.
+    said = (_MAGIC.search(output.text) for output in cell.outputs if output.output_type == "stream")
+    found = next((match for match in said if match), None)
+    return None if found is None else {"type": "UsageError", "message": found[1]}
 
 
 def death(understood: Draft | Context, words: str) -> Any:
