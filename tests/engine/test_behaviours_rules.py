@@ -206,6 +206,13 @@ def test_29_another_member_takes_over_in_the_same_kernel():
     assert session.services.evaluator.executed == ["small", "report", "big", "report"]
 
 
+@pytest.mark.parametrize(("when", "word"), [("1 / 0", "failed"), ("total", "was taken")])
+def test_29_a_member_that_fails_before_its_condition_is_known_was_not_taken(when, word):
+    first = f"%%step first --branch size --when '{when}' --out answer\nanswer = 1 / 0"
+    played = check(step("total", "5"), first, ELSE, then="first=failed huge=skipped", run="failed")
+    assert played.said()["huge"] == f"skipped(step first of branch size {word})"
+
+
 @pytest.mark.parametrize("options", ["", "--retries 3"])
 def test_30_a_condition_that_raises_fails_its_step_without_a_retry(options):
     played = check(

@@ -145,7 +145,9 @@ def why(graph: Graph, step: str, states: States, chosen: Collection[str] = ()) -
         if found is Ruling.UPSTREAM_FAILED:
             return _said(next(name for name in above if states.get(name) is _S.UPSTREAM_FAILED), states)
         taken = next(name for name in above if states.get(name, _S.PENDING) is not _S.SKIPPED or name in chosen)
-        return f"step {taken} of branch {options.branch} was taken"
+        # Of one whose condition cannot be evaluated nobody knows whether it would have been the one.
+        failed = states.get(taken) is _S.FAILED and taken not in chosen
+        return f"step {taken} of branch {options.branch} {'failed' if failed else 'was taken'}"
     if catch(graph, step, states) is Ruling.SKIP:
         return f"step {options.catch} did not fail"
     bad = [name for name in graph.parents[step] if states.get(name) in FAILURES | {_S.UPSTREAM_FAILED}]
