@@ -42,7 +42,7 @@ export function Panel({ store, step, tab, setTab, close, goTo, select, id }: Pan
         <Button icon="code" ghost onClick={() => goTo(step)}>
           Go to cell
         </Button>
-        <Button icon={failed ? "resume" : "run"} disabled={store.running} onClick={() => store.send({ do: "run", steps: [step] })}>
+        <Button icon={failed ? "resume" : "run"} disabled={store.running || store.deaf} onClick={() => store.send({ do: "run", steps: [step] })}>
           {failed ? "Resume from here" : "Run this step"}
         </Button>
         <Button icon="close" ghost aria-label="Close panel" onClick={close} />

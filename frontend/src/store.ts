@@ -82,9 +82,12 @@ export class Store {
     this.takeLive();
   }
 
-  /** Whether there is nobody who could do anything. */
+  /**
+   * Whether there is nobody who could do anything. A kernel that is silent because it is busy can still be interrupted,
+   * where the page has a hold of it; a page that was saved during a run has none.
+   */
   get deaf(): boolean {
-    return this.silent && !this.running;
+    return this.silent && !(this.running && this.model.widget_manager?.kernel?.interrupt);
   }
 
   /** Have the kernel say how everything stands: the traits may be a moment old, and what was told since is lost. */

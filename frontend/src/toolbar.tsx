@@ -113,6 +113,10 @@ function Force({ store, selected, disabled }: { store: Store; selected: string |
   useEffect(() => {
     if (!shown) return;
     box.current?.querySelector<HTMLElement>("[role=menuitem]:not([disabled])")?.focus();
+    const menu = box.current?.querySelector<HTMLElement>(".menu");
+    const edge = box.current?.closest(".nbs")?.getBoundingClientRect();
+    // Where the widget is narrow, the menu moves to the left rather than out of it.
+    if (menu && edge) menu.style.left = `${Math.min(0, edge.right - 8 - menu.getBoundingClientRect().right)}px`;
     const outside = (event: Event) => !box.current?.contains(event.target as Node) && show(false);
     document.addEventListener("pointerdown", outside);
     return () => document.removeEventListener("pointerdown", outside);
@@ -143,7 +147,7 @@ function Force({ store, selected, disabled }: { store: Store; selected: string |
         <div class="menu" role="menu" aria-label="Force">
           <button type="button" role="menuitem" disabled={!selected} onClick={() => act({ steps: [selected] })}>
             Force this step
-            <small>{selected ?? "select a step first"}</small>
+            <small class="tr">{selected ?? "select a step first"}</small>
           </button>
           <button type="button" role="menuitem" disabled={!selected} onClick={() => act({ steps: [selected], after: true })}>
             Force this step and everything after it

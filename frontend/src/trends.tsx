@@ -34,7 +34,8 @@ export function Trends({ store }: { store: Store }) {
 }
 
 function Charts({ view, store }: { view: TrendsView; store: Store }) {
-  const labels = axis(view);
+  const marked = marks(view.runs.length);
+  const labels = marked.map((at) => `#${view.runs[at]!.number}`);
   const rates = view.runs.map((run) => run.hit_rate ?? 0);
   const longest = Math.max(...view.runs.map((run) => run.duration), 1e-9);
   const saved = Math.max(view.runs.at(-1)?.saved_so_far ?? 0, 1e-9);
@@ -44,7 +45,7 @@ function Charts({ view, store }: { view: TrendsView; store: Store }) {
         {view.facts.map(([name, value, more]) => <div key={name}><span>{name}</span><b class="num">{value}</b><span>{more}</span></div>)}
       </div>
       <div class="cg">
-        <Durations view={view} longest={longest} labels={labels} store={store} />
+        <Durations view={view} longest={longest} marked={marked} store={store} />
         <Area title="Hit rate" more="Full runs drop to 0%" state="succeeded" values={rates} top={1} ticks={[{ at: 0, text: "0%" }, { at: 0.5, text: "50%" }, { at: 1, text: "100%" }]} labels={labels} />
         <Area title="Time saved" more="Cumulative" state="running" values={view.runs.map((run) => run.saved_so_far)} top={saved} ticks={view.saved_ticks} labels={labels} />
       </div>
@@ -53,10 +54,10 @@ function Charts({ view, store }: { view: TrendsView; store: Store }) {
   );
 }
 
-function axis(view: TrendsView): string[] {
-  const numbers = view.runs.map((run) => `#${run.number}`);
-  const parts = Math.min(4, numbers.length - 1);
-  return [...new Set(Array.from({ length: parts + 1 }, (_, i) => numbers[Math.round((i * (numbers.length - 1)) / Math.max(parts, 1))]!))];
+/** Which of so many runs have their number written below a chart: up to five, evenly spread. */
+function marks(count: number): number[] {
+  const parts = Math.min(4, count - 1);
+  return [...new Set(Array.from({ length: parts + 1 }, (_, i) => Math.round((i * (count - 1)) / Math.max(parts, 1))))];
 }
 
 function Lines({ ticks, top }: { ticks: Tick[]; top: number }) {
@@ -67,7 +68,7 @@ function Lines({ ticks, top }: { ticks: Tick[]; top: number }) {
   );
 }
 
-function Durations({ view, longest, labels, store }: { view: TrendsView; longest: number; labels: string[]; store: Store }) {
+function Durations({ view, longest, marked, store }: { view: TrendsView; longest: number; marked: number[]; store: Store }) {
   const [at, point] = useState<number | null>(null);
   const wide = 100 / view.runs.length;
   const run = at === null ? undefined : view.runs[at];
@@ -100,7 +101,7 @@ function Durations({ view, longest, labels, store }: { view: TrendsView; longest
           </div>
         )}
       </div>
-      <div class="xl" aria-hidden="true">{labels.map((text) => <span key={text}>{text}</span>)}</div>
+      <div class="xl under" aria-hidden="true">{marked.map((i) => <span key={i} style={{ left: `${(i + 0.5) * wide}%` }}>#{view.runs[i]!.number}</span>)}</div>
     </figure>
   );
 }

@@ -75,7 +75,7 @@ export function Accept({ detail, store }: { detail: Detail; store: Store }) {
       <p class="mut small">
         Keep the stored result of {made} and treat this change as harmless. That is recorded in the run history, and void at the next change.
       </p>
-      <Button icon="check" disabled={store.running} onClick={() => store.send({ do: "accept", step: detail.step, seen })}>
+      <Button icon="check" disabled={store.running || store.deaf} onClick={() => store.send({ do: "accept", step: detail.step, seen })}>
         Accept cached result
       </Button>
     </div>

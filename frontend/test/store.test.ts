@@ -107,6 +107,19 @@ test("where nobody answers there is nobody to ask, until somebody does", async (
   assert.equal(store.deaf, false);
 });
 
+test("during a run a silent kernel is busy where it can be interrupted, and gone where nobody can", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const values = { graph: EMPTY_GRAPH, live: live(1, {}, { running: true }) };
+  const inJupyter = Object.assign(new FakeModel(values), { widget_manager: { kernel: { interrupt: async () => undefined } } });
+  for (const [model, gone] of [[inJupyter, false], [new FakeModel(values), true]] as const) {
+    const store = new Store(model);
+    store.refresh();
+    context.mock.timers.tick(5000);
+    assert.equal(store.deaf, gone);
+    store.close();
+  }
+});
+
 const level = { width: 600, height: 100, node: [100, 40] as [number, number], at: [[0, 0], [200, 0], [200, 60], [400, 0]] as [number, number][], edges: [], labels: [] };
 const graph: Graph = {
   ...EMPTY_GRAPH,
