@@ -114,3 +114,10 @@ def test_steps_stand_slowest_first_and_restored_ones_count_as_hits():
         ("fast", 1.0, 0),
     ]
     assert [execution.state for execution in made.steps[0].executions] == ["succeeded", "failed"]
+
+
+def test_a_step_that_was_only_skipped_is_no_trend():
+    rows = [run(number) for number in range(3)]
+    skipped = [step(number, "other", state="skipped") | {"attempts": 0} for number in range(3)]
+    made = trends(rows, [step(0, "load", 2.0), *skipped])
+    assert [trend.step for trend in made.steps] == ["load"]

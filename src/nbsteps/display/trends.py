@@ -199,7 +199,8 @@ def _step_trends(rows: Iterable[Row], wanted: set[str]) -> tuple[StepTrend, ...]
         if text(row, "run_id") in wanted:
             by_step.setdefault(text(row, "step"), []).append(row)
     found = [_step_trend(step, own) for step, own in by_step.items()]
-    return tuple(sorted(found, key=lambda trend: (-(trend.median or 0.0), trend.step)))
+    taken = [trend for trend in found if trend.executions or trend.hit_rate is not None]  # skipped ones say nothing
+    return tuple(sorted(taken, key=lambda trend: (-(trend.median or 0.0), trend.step)))
 
 
 def _step_trend(step: str, rows: Sequence[Row]) -> StepTrend:
