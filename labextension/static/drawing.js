@@ -77,3 +77,46 @@ export function progress(share) {
   bar.append(done);
   return bar;
 }
+
+// A step's mark in its cell, or none.
+export function drawMark(cell, node, name) {
+  const editor = cell.node.querySelector(".jp-InputArea-editor");
+  let own = cell.nbstepsMark;
+  if (!node || !editor) {
+    own?.remove();
+    cell.nbstepsMark = null;
+    return;
+  }
+  if (!own || own.parentElement !== editor) {
+    own?.remove();
+    own = document.createElement("div");
+    own.className = "nbs-mark nbs-s";
+    own.setAttribute("role", "note");
+    editor.append(own);
+    cell.nbstepsMark = own;
+    followCursor(cell, own);
+  }
+  const more = [node.number, shortened(node.reasons)].filter(Boolean).join(", ");
+  const said = [name, node.word, node.number].filter(Boolean).join(", ") + (node.reasons ? `: ${node.reasons}` : "");
+  const drawnBefore = own.dataset.said;
+  if (drawnBefore === said && own.dataset.s === node.state) return;
+  own.dataset.said = said;
+  own.dataset.s = node.state;
+  own.title = node.reasons ? `${node.word}: ${node.reasons}` : node.word;
+  own.setAttribute("aria-label", said);
+  own.replaceChildren(mark(node.state), text("nbs-word", node.word));
+  if (more) own.append(text("nbs-more", more));
+  if (typeof node.share === "number") own.append(progress(node.share));
+}
+
+function followCursor(cell, own) {
+  const editor = cell.editor;
+  if (!editor) return;
+  const look = () => {
+    const first = cell.node.contains(document.activeElement) && editor.getCursorPosition().line === 0;
+    own.classList.toggle("nbs-faint", first && editor.hasFocus());
+  };
+  editor.model.selections?.changed?.connect(look);
+  cell.node.addEventListener("focusin", look);
+  cell.node.addEventListener("focusout", () => window.setTimeout(look));
+}

@@ -1,12 +1,14 @@
 // One notebook's toolbar, state marks and runs. It draws what the kernel says and computes no state of its own.
-import { badgeState, button, mark, progress, shortened, text } from "./drawing.js";
+import { badgeState, button, drawMark, mark, text } from "./drawing.js";
 import { Line } from "./line.js";
+import { isBusy, Rouser } from "./rousing.js";
 import { Sink } from "./sink.js";
 import { Understudies } from "./understudy.js";
 
 const TARGET = "nbsteps";
 const QUIET = 400; // milliseconds without an edit after which the cells are sent
 const PATIENCE = 1000; // milliseconds after which a kernel that does not answer Cancel is interrupted
+const DEAF = "The kernel is busy and hears nothing meanwhile; Cancel interrupts it";
 const RUN = '__import__("nbsteps.notebook.labrun", fromlist=["run"]).run';
 const LOAD = 'get_ipython().run_line_magic("load_ext", "nbsteps")';
 const STEP = /^\s*%%step[ \t]+([^\s]+)/;
@@ -22,7 +24,9 @@ export class Pipeline {
     this.comm = null;
     this.sent = "";
     this.timer = 0;
+    this.wanted = "";
     this.understudies = null;
+    this.rouser = null;
     this.node = this.bar();
     const context = panel.sessionContext;
     context.kernelChanged.connect(() => this.reconnect());
@@ -31,6 +35,7 @@ export class Pipeline {
     panel.context.ready.then(() => this.watch());
     panel.disposed.connect(() => {
       this.close();
+      this.rouser?.close();
       this.understudies?.close();
     });
     this.reconnect();
@@ -118,6 +123,10 @@ export class Pipeline {
     this.running = false;
     this.badge = "No run yet";
     this.sent = "";
+    this.rouser?.close();
+    const kernel = this.panel.sessionContext.session?.kernel;
+    const ours = () => this.panel.content?.model && this.steps().size > 0;
+    this.rouser = kernel ? new Rouser(kernel, this.options.services, ours) : null;
     this.draw();
     await this.connect();
   }
@@ -127,13 +136,15 @@ export class Pipeline {
     if (!kernel || this.comm || this.connecting) return;
     this.connecting = true;
     this.draw();
+    window.clearInterval(this.ear);
+    this.ear = window.setInterval(() => this.overhear(kernel), PATIENCE);
     try {
       const { services } = this.options;
       const on = { heard: (message) => this.heard(message), lost: (line) => this.lost(line) };
       const line = await Line.open(kernel, services, TARGET, on);
       if (this.panel.isDisposed || this.panel.sessionContext.session?.kernel !== kernel) return;
       this.comm = line;
-      this.answered = false;
+      this.answered = this.loaded = false; // loaded: since this line was opened, which may be refused yet
       line.start();
       this.send();
       this.understudies?.soon();
@@ -146,11 +157,26 @@ export class Pipeline {
     }
   }
 
+  // Ask the server whether a kernel that says nothing is busy: it can be interrupted then.
+  async overhear(kernel) {
+    const unheard = () => !this.panel.isDisposed && (this.connecting || (this.comm && !this.answered));
+    const busy = unheard() && (await isBusy(kernel, this.options.services)) && unheard();
+    if (this.occupied && !busy) this.obeyed();
+    this.occupied = busy;
+    if (!unheard()) window.clearInterval(this.ear);
+    this.draw();
+  }
+
+  get busy() {
+    return Boolean(this.running || this.asked || this.occupied);
+  }
+
   lost(line) {
     if (this.comm !== line) return;
     this.comm = null;
     this.sent = "";
     this.understudies?.reset();
+    if (this.loaded) this.connect();
   }
 
   close() {
@@ -171,16 +197,19 @@ export class Pipeline {
       this.sent = "";
       this.draw();
     }
-    if (status === "idle" && !this.comm && this.wanted) {
-      this.wanted = false;
-      this.connect();
-    }
   }
 
   noticed(message) {
-    // Whoever types %load_ext nbsteps does so in a cell: then there is somebody to talk to.
-    if (message.header.msg_type !== "execute_input" || this.comm) return;
-    if (/nbsteps|%%step|%pipeline/.test(message.content.code)) this.wanted = true;
+    // Whoever types %load_ext nbsteps does so in a cell: at its end there is somebody to talk to. Not before: a kernel
+    // that is idle may be so on a subshell only.
+    const { header, parent_header: parent, content } = message;
+    if (header.msg_type === "execute_input") {
+      if (/nbsteps|%%step|%pipeline/.test(content.code)) this.wanted = parent.msg_id;
+    } else if (header.msg_type === "status" && content.execution_state === "idle" && parent.msg_id === this.wanted) {
+      this.wanted = "";
+      if (this.comm) this.loaded = true;
+      else this.connect();
+    }
   }
 
   send() {
@@ -200,6 +229,8 @@ export class Pipeline {
 
   heard(message) {
     this.answered = true;
+    if (this.occupied) this.obeyed();
+    this.occupied = false;
     if (message.kind === "state") {
       this.nodes = message.whole ? message.nodes : { ...this.nodes, ...message.nodes };
       this.running = message.running;
@@ -268,17 +299,17 @@ export class Pipeline {
   }
 
   cancel() {
-    if (!this.panel.sessionContext.session?.kernel || !(this.running || this.asked)) return;
+    if (!this.panel.sessionContext.session?.kernel || !this.busy) return;
     this.cancelled = true;
-    this.comm?.send({ do: "cancel" });
-    this.insist(PATIENCE);
+    if (!this.occupied) this.comm?.send({ do: "cancel" });
+    this.insist(this.occupied ? 0 : PATIENCE);
   }
 
   // Interrupt a kernel that does not answer, again if it was too early: nothing may be lost between click and body.
   insist(milliseconds) {
     window.clearTimeout(this.impatience);
     this.impatience = window.setTimeout(() => {
-      if (!this.running && !this.asked) return;
+      if (!this.busy) return;
       this.panel.sessionContext.session?.kernel?.interrupt();
       this.insist(3 * PATIENCE);
     }, milliseconds);
@@ -324,16 +355,16 @@ export class Pipeline {
   draw() {
     if (this.panel.isDisposed || !this.panel.content?.model) return;
     const steps = this.steps();
-    const busy = this.running || this.asked;
     this.node.hidden = steps.size === 0;
-    this.runButton.disabled = Boolean(busy);
-    this.cancelButton.disabled = !busy;
-    const words = this.asked && !this.running ? "Running" : this.connecting && !this.comm ? "Connecting" : this.badge;
+    this.runButton.disabled = Boolean(this.running || this.asked);
+    this.cancelButton.disabled = !this.busy;
+    const unheard = this.occupied || (this.connecting && !this.comm);
+    const words = this.asked && !this.running ? "Running" : unheard ? "Connecting" : this.badge;
     this.drawBadge(words);
     const marks = this.options.marks();
     for (const cell of this.panel.content.widgets) {
       const name = steps.get(cell);
-      this.drawMark(cell, name && marks ? this.nodes[name] : undefined, name);
+      drawMark(cell, name && marks ? this.nodes[name] : undefined, name);
     }
   }
 
@@ -343,50 +374,8 @@ export class Pipeline {
     const [head, count] = words.startsWith("Running ") ? words.split(" ") : [words, ""];
     this.state.replaceChildren(mark(state), text("nbs-word", head));
     if (count) this.state.append(text("nbs-more", count));
-    const title = this.notice || this.forecast || "";
+    const title = this.occupied ? DEAF : this.notice || this.forecast || "";
     this.state.title = title ? `${words}: ${title}` : words;
     this.state.setAttribute("aria-label", `Pipeline: ${this.state.title}`);
-  }
-
-  drawMark(cell, node, name) {
-    const editor = cell.node.querySelector(".jp-InputArea-editor");
-    let own = cell.nbstepsMark;
-    if (!node || !editor) {
-      own?.remove();
-      cell.nbstepsMark = null;
-      return;
-    }
-    if (!own || own.parentElement !== editor) {
-      own?.remove();
-      own = document.createElement("div");
-      own.className = "nbs-mark nbs-s";
-      own.setAttribute("role", "note");
-      editor.append(own);
-      cell.nbstepsMark = own;
-      this.followCursor(cell, own);
-    }
-    const more = [node.number, shortened(node.reasons)].filter(Boolean).join(", ");
-    const said = [name, node.word, node.number].filter(Boolean).join(", ") + (node.reasons ? `: ${node.reasons}` : "");
-    const drawnBefore = own.dataset.said;
-    if (drawnBefore === said && own.dataset.s === node.state) return;
-    own.dataset.said = said;
-    own.dataset.s = node.state;
-    own.title = node.reasons ? `${node.word}: ${node.reasons}` : node.word;
-    own.setAttribute("aria-label", said);
-    own.replaceChildren(mark(node.state), text("nbs-word", node.word));
-    if (more) own.append(text("nbs-more", more));
-    if (typeof node.share === "number") own.append(progress(node.share));
-  }
-
-  followCursor(cell, own) {
-    const editor = cell.editor;
-    if (!editor) return;
-    const look = () => {
-      const first = cell.node.contains(document.activeElement) && editor.getCursorPosition().line === 0;
-      own.classList.toggle("nbs-faint", first && editor.hasFocus());
-    };
-    editor.model.selections?.changed?.connect(look);
-    cell.node.addEventListener("focusin", look);
-    cell.node.addEventListener("focusout", () => window.setTimeout(look));
   }
 }

@@ -69,7 +69,7 @@
     const current = () => (tracker.currentWidget ? of(tracker.currentWidget) : null);
     const commands = {
       run: ["Run Pipeline", (pipeline) => pipeline.run(), (pipeline) => !pipeline.running && !pipeline.asked],
-      cancel: ["Cancel Pipeline Run", (pipeline) => pipeline.cancel(), (pipeline) => pipeline.running || pipeline.asked],
+      cancel: ["Cancel Pipeline Run", (pipeline) => pipeline.cancel(), (pipeline) => pipeline.busy],
       show: ["Show Pipeline", (pipeline) => pipeline.show(), () => true],
     };
     for (const [name, [label, execute, enabled]] of Object.entries(commands)) {

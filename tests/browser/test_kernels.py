@@ -22,6 +22,19 @@ DRAWS = (
     "while not Path('go').exists():\n    time.sleep(0.02)\nslow = 1"
 )
 
+# The next request arrives while the shell channel's thread does not look; then it sends, as if it were a reply.
+STRAND = """
+import select, time
+from pathlib import Path
+kernel = get_ipython().kernel
+def strand():
+    Path("waits").touch()
+    select.select([kernel.shell_stream.socket.FD], [], [])
+    time.sleep(0.05)
+    kernel.shell_stream.socket.send_multipart([b"nobody", b""])
+kernel.shell_channel_thread.io_loop.add_callback(strand)
+"""
+
 RUN_CELL = """async ([index, wait]) => {
   const panel = window.jupyterapp.shell.currentWidget;
   panel.content.activeCellIndex = index;
@@ -130,6 +143,28 @@ def test_a_page_loaded_during_a_run_of_a_deaf_kernel_shows_the_saved_picture(sho
     show.go.touch()
     await_state(page, "slow", "succeeded")
     page.locator(".nbs-understudy").wait_for(state="detached")
+
+
+@APPS
+def test_a_page_loaded_during_a_run_of_a_deaf_kernel_can_cancel_it(show, app):
+    page = show(app, DEAF, RAW, DRAWS)
+    load_again_during_a_run(page)
+    page.locator('.nbs-state[title*="hears nothing"]').wait_for()
+    press_bar(page, "Cancel run")
+    await_state(page, "slow", "cancelled")
+    page.locator('.nbs-bar button[aria-label="Cancel run"][disabled]').wait_for()
+    show.go.touch()
+    press_bar(page, "Run pipeline")
+    await_state(page, "slow", "succeeded")
+
+
+def test_a_request_that_the_kernel_does_not_notice_is_answered(open_notebook):
+    page = open_notebook("lab", STRAND, LOAD, RAW, kernel="7.3.0")
+    run_cell(page, 0, wait=False)
+    while not (open_notebook.folder / "waits").exists():
+        page.wait_for_timeout(50)
+    run_cell(page, 1)
+    page.locator('.nbs-mark[aria-label^="load, "]').wait_for(state="attached")
 
 
 def test_a_notebook_whose_kernel_is_gone_shows_the_picture(show, jupyter):
