@@ -8,6 +8,7 @@ from nbsteps.config import Config, Notify, load_config, parse_config, project_ro
 from nbsteps.core.errors import UsageError
 
 NOTIFY = 'for example: urls = ["slack://$SLACK"], events = ["failed", "waiting"]'
+AMOUNT = "give a whole number of bytes, from 0 on"
 
 
 @pytest.mark.parametrize(
@@ -27,15 +28,22 @@ def test_settings(table, expected):
 @pytest.mark.parametrize(
     ("table", "message", "mend"),
     [
-        ({"envs": "off"}, "unknown setting 'envs'", "known settings: env, inline_limit, mutation, notify, table_limit"),
+        ({"envs": "off"}, "unknown setting 'envs'", "did you mean env?"),
+        (
+            {"colour": "off"},
+            "unknown setting 'colour'",
+            "known settings: env, inline_limit, mutation, notify, table_limit",
+        ),
         ({"notify": {"url": []}}, r"\[tool.nbsteps.notify\] of .*: unknown setting: url", NOTIFY),
         ({"notify": "slack://"}, "unknown setting: it is no table", NOTIFY),
         ({"notify": {"urls": "slack://"}}, "urls is no list of texts", NOTIFY),
         ({"notify": {"events": ["late"]}}, "unknown event 'late'", "choose among: failed, waiting, succeeded, slow"),
         ({"env": "major"}, "setting 'env' in .* is 'major'", "choose one of: exact, minor, off"),
-        ({"env": 1}, "setting 'env' in .* is 1", "give a text"),
-        ({"table_limit": "8 MB"}, "setting 'table_limit' in .* is '8 MB'", "give a whole number"),
-        ({"table_limit": True}, "setting 'table_limit' in .* is True", "give a whole number"),
+        ({"env": 1}, "setting 'env' in .* is 1", "choose one of: exact, minor, off"),
+        ({"env": ["off"]}, "setting 'env' in", "choose one of: exact, minor, off"),
+        ({"table_limit": "8 MB"}, "setting 'table_limit' in .* is '8 MB'", AMOUNT),
+        ({"table_limit": -1}, "setting 'table_limit' in .* is -1", AMOUNT),
+        ({"table_limit": True}, "setting 'table_limit' in .* is True", AMOUNT),
     ],
 )
 def test_bad_settings(table, message, mend):
@@ -70,3 +78,11 @@ def test_a_file_that_does_not_parse(tmp_path, text):
     (tmp_path / "pyproject.toml").write_bytes(text)
     with pytest.raises(UsageError, match=r"pyproject\.toml does not parse"):
         load_config(tmp_path)
+
+
+@pytest.mark.parametrize(("text", "name"), [("tool = 3", "'tool'"), ("[tool]\nnbsteps = 'x'", "'nbsteps'")])
+def test_a_setting_where_a_table_should_be(tmp_path, text, name):
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(UsageError, match=rf"{name} in pyproject.toml is .*, and no table") as caught:
+        load_config(tmp_path)
+    assert caught.value.problem.hint.endswith("[tool.nbsteps]")

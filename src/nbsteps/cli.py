@@ -27,6 +27,7 @@ _REPORTING = frozenset({"run", "plan", "why", "status", "clear", "accept"})
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     args = argparse.Namespace()
+    _show_anyhow()
     try:
         make_parser().parse_args(argv, args)
         code = _HANDLERS[args.command](args)
@@ -39,6 +40,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     return code
+
+
+def _show_anyhow() -> None:
+    """Where a terminal's code page or a locale lacks characters, they are written plainly."""
+    narrow = [s for s in (sys.stdout, sys.stderr) if not str(getattr(s, "encoding", "utf-8")).lower().startswith("utf")]
+    if narrow:
+        from nbsteps.display.narrow import show_anyhow  # noqa: PLC0415 - most streams need none of it
+
+        for stream in narrow:
+            show_anyhow(stream)
 
 
 def _request(args: argparse.Namespace) -> Request:

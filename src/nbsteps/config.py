@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from dataclasses import dataclass, fields
@@ -82,11 +83,16 @@ def load_config(folder: Path) -> Config:
     if file is None or not file.is_file():
         return Config()
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("nbsteps", {})
+        found = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"{file.name} does not parse: {error}"
         raise UsageError(msg, hint="mend the file, or remove it") from error
-    return parse_config(table, where=file.name)
+    for name in ("tool", "nbsteps"):
+        found = found.get(name, {})
+        if not isinstance(found, dict):
+            msg = f"{name!r} in {file.name} is {found!r}, and no table"
+            raise UsageError(msg, hint="settings stand below a line of their own: [tool.nbsteps]")
+    return parse_config(found, where=file.name)
 
 
 def parse_config(table: dict[str, Any], *, where: str = "pyproject.toml") -> Config:
@@ -95,19 +101,29 @@ def parse_config(table: dict[str, Any], *, where: str = "pyproject.toml") -> Con
     Raises:
         UsageError: an unknown setting, a value of the wrong type or outside its choices.
     """
-    known = {field.name: type(field.default) for field in fields(Config)}
+    known = sorted(field.name for field in fields(Config))
     table = {**table, **({"notify": _notify(table["notify"], where)} if "notify" in table else {})}
     for name, value in table.items():
         if name not in known:
             msg = f"unknown setting {name!r} in [tool.nbsteps] of {where}"
-            raise UsageError(msg, hint=f"known settings: {', '.join(sorted(known))}")
-        if not isinstance(value, known[name]) or isinstance(value, bool):
+            close = difflib.get_close_matches(name, known, n=1)
+            raise UsageError(msg, hint=f"did you mean {close[0]}?" if close else f"known settings: {', '.join(known)}")
+        if not _fits(name, value):
             msg = f"setting {name!r} in [tool.nbsteps] of {where} is {value!r}"
-            raise UsageError(msg, hint=f"give {'a text' if known[name] is str else 'a whole number'}")
-        if name in _CHOICES and value not in _CHOICES[name]:
-            msg = f"setting {name!r} in [tool.nbsteps] of {where} is {value!r}"
-            raise UsageError(msg, hint=f"choose one of: {', '.join(_CHOICES[name])}")
+            choices = _CHOICES.get(name)
+            raise UsageError(msg, hint=f"choose one of: {', '.join(choices)}" if choices else _AMOUNT)
     return Config(**table)
+
+
+_AMOUNT = "give a whole number of bytes, from 0 on"
+
+
+def _fits(name: str, value: object) -> bool:
+    if name in _CHOICES:
+        return value in _CHOICES[name]
+    if name == "notify":
+        return isinstance(value, Notify)
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _notify(table: object, where: str) -> Notify:
