@@ -166,6 +166,19 @@ def test_a_page_accepts_what_it_looked_at_and_nothing_else(page):
 
 
 @pytest.mark.slow
+def test_a_page_goes_on_with_what_the_run_that_waited_was_asked(page):
+    steps(page, raw="rows = [1]", other="x = 1")
+    page.notebook.type("pay", "%%step pay --approve 'Pay?'\npaid = rows")
+    page.show()
+    ran(page, steps=["pay"], force=True)
+    assert (page.live["run"]["state"], page.live["run"]["total"]) == ("waiting", 2)
+    waited = page.live["run"]["run_id"]
+    assert page.ask("approve", step="pay")["data"] is None
+    page.until(lambda: page.live["run"]["run_id"] != waited and page.live["run"]["ended"])
+    assert (page.live["run"]["state"], page.live["run"]["total"]) == ("succeeded", 2)
+
+
+@pytest.mark.slow
 def test_a_page_chooses_how_the_next_run_is_executed(page):
     steps(page, raw="import threading\nwhere = threading.current_thread().name")
     page.show()
