@@ -45,6 +45,12 @@ def check(expect: str, **given: Any) -> Decision:
     return decision
 
 
+@pytest.mark.parametrize(("run_id", "after"), [("run1", "run run1"), ("", "")])
+def test_a_plan_names_no_run(run_id: str, after: str) -> None:
+    (reason,) = decide(facts(cache=CacheMode.RUN, run_id=run_id, candidates=(stored(),))).reasons
+    assert (reason.before, reason.after) == ("run run0", after)
+
+
 @pytest.mark.parametrize(
     ("expect", "given"),
     [

@@ -106,6 +106,7 @@ def parts_of(text: str) -> tuple[Part, ...]:
         ("version=1:1", "version=2:2", "version 1 -> 2"),
         ("", "version=2:2", "version none -> 2"),
         ("scheme=1", "scheme=2", "key scheme changed"),
+        ("value:a=1 helper:z=1", "value:a=2 helper:z=2", "helper z changed, input a changed"),
         ("code=1 value:b=1 value:a=1", "code=2 value:b=2 value:a=2", "code changed, input a changed, input b changed"),
         ("code=1", "code=2 helper:f=1", "code changed"),
         ("code=1 helper:f=1", "code=1", "helper f changed"),
@@ -115,6 +116,22 @@ def parts_of(text: str) -> tuple[Part, ...]:
 )
 def test_the_difference_of_two_keys_is_told_in_reasons(before, after, reasons):
     assert ", ".join(map(str, difference(parts_of(before), parts_of(after)))) == reasons
+
+
+@pytest.mark.parametrize(
+    ("role", "reason"),
+    [
+        ("input", "input x changed"),
+        ("parameter", "parameter x changed"),
+        ("helper", "helper x changed"),
+        ("module", "module x changed"),
+        ("", "constant x changed"),
+        ("constant", "constant x changed"),
+    ],
+)
+def test_a_value_is_called_by_its_role(role, reason):
+    before, after = (Part(PartKind.VALUE, "x", digest, role=role) for digest in "12")
+    assert ", ".join(map(str, difference([before], [after]))) == reason
 
 
 def unique(parts):

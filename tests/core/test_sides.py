@@ -81,6 +81,7 @@ def test_both_sides_of_what_changed(kind: ReasonKind) -> None:
     assert found.kind is kind
     expect = (first, second) if first else ("content aaaaaaaa", "content bbbbbbbb")
     assert (found.before, found.after) == expect
+    assert found.inline == (kind in {ReasonKind.PACKAGE, ReasonKind.PYTHON, ReasonKind.VERSION})
 
 
 @pytest.mark.parametrize("kind", PARTS)

@@ -128,9 +128,34 @@ class Pipeline(RuleBasedStateMachine):
         self.draft.comments[step] += "#"
         self._save()
 
-    @rule(file=st.sampled_from(FILES), value=numbers, manner=st.sampled_from(MANNERS))
-    def change_a_file(self, file, value, manner):
-        self.draft.write(file, value, manner)
+    @rule(step=steps, file=st.sampled_from(FILES), manner=st.sampled_from(MANNERS), means=means)
+    def change_a_file(self, step, file, manner, means):
+        """A file that a step read says something else, then what it said before."""
+        self.draft.reads[step] = file
+        self._save()
+        before = self.draft.content(file)
+        for content in (before, before + 1, before):
+            self.draft.write(file, content, manner)
+            self._check(self.session, means=means)
+
+    @rule(step=steps, month=numbers, means=means)
+    def change_the_parameter(self, step, month, means):
+        self.draft.monthly[step] = True
+        self._save()
+        for value in (month, month + 1):
+            self.session.set_parameters({"month": value})
+            self._check(self.session, means=means)
+
+    @rule(step=steps, items=st.lists(numbers, max_size=3, unique=True), means=means)
+    def map_over_other_items(self, step, items, means):
+        """An item more, and the base of all of them."""
+        self.draft.mapped[step] = True
+        for self.draft.items in (items, [*items, 4]):
+            self._save()
+            self._check(self.session, means=means)
+        self.draft.constants[step] += 1
+        self._save()
+        self._check(self.session, means=means)
 
     @rule()
     def restart(self):
@@ -167,11 +192,6 @@ class Pipeline(RuleBasedStateMachine):
         assert state is not StepState.CACHED
         if state in GOOD:
             assert ran == (len(self.draft.items) if self.draft.mapped[step] else 1)
-        self._check(self.session, means=means)
-
-    @rule(month=numbers, means=means)
-    def set_the_parameter(self, month, means):
-        self.session.set_parameters({"month": month})
         self._check(self.session, means=means)
 
     def _check(self, session, targets=(), **options):
@@ -224,5 +244,5 @@ class Pipeline(RuleBasedStateMachine):
 
 TestPipeline = Pipeline.TestCase
 TestPipeline.settings = settings(
-    max_examples=60, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40, stateful_step_count=10, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -125,7 +125,7 @@ class StoredPipeline(Pipeline):
             return
         path = files[number % len(files)]
         data = bytearray(path.read_bytes())
-        data[at % len(data)] ^= 0xFF
+        data[at % len(data)] ^= 1  # a digit stays one
         path.chmod(0o644)
         path.write_bytes(data)
 
@@ -147,5 +147,5 @@ class StoredPipeline(Pipeline):
 
 TestStoredPipeline = StoredPipeline.TestCase
 TestStoredPipeline.settings = settings(
-    max_examples=20, stateful_step_count=10, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=15, stateful_step_count=8, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

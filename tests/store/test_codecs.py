@@ -7,6 +7,7 @@ import decimal
 import math
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nbsteps.core.errors import UsageError
+from nbsteps.core.errors import UntrustedValueError, UsageError
 from nbsteps.identity.content import digest
 from nbsteps.store import codecs
+from nbsteps.store.objects import checksum
 from nbsteps.store.values import Values
 
 
@@ -145,6 +147,23 @@ def _celsius(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codecs, "_registered", dict(codecs._registered))
     monkeypatch.setattr(codecs, "_by_type", dict(codecs._by_type))
     codecs.register(_CelsiusCodec())
+
+
+@pytest.mark.usefixtures("_celsius")
+def test_what_a_codec_cannot_read_safely_is_read_only_where_this_user_wrote_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_CelsiusCodec, "safe", False)
+    values = Values(tmp_path, inline_limit=1000, table_limit=0)
+    stored = values.encode(_Celsius(21.5), digest(_Celsius(21.5)))
+    assert (stored.artifact.codec, bool(stored.artifact.mac)) == ("celsius", True)
+    found: Any = values.decode(stored.artifact, stored.payload)
+    assert found.degrees == 21.5
+    forged = b"22.5"
+    monkeypatch.setattr(_CelsiusCodec, "decode", lambda *_: pytest.fail("decoded"))
+    for artifact in (stored.artifact, replace(stored.artifact, mac="")):
+        with pytest.raises(UntrustedValueError):
+            values.decode(replace(artifact, checksum=checksum([forged]), bytes=len(forged)), forged)
 
 
 @pytest.mark.usefixtures("_celsius")

@@ -65,6 +65,12 @@ def test_who_comes_second_takes_the_winners(tmp_path: Path, monkeypatch: pytest.
     assert trust.load_secret() == winner
 
 
+def test_a_secret_that_is_taken_away_at_once_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust, "_publish", lambda *_: None)
+    with pytest.warns(RuntimeWarning, match="vanished while it was written"):
+        assert len(trust.load_secret()) == trust.SECRET_BYTES
+
+
 def test_a_file_system_without_links_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
