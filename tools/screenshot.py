@@ -80,7 +80,7 @@ def lab(folder: Path, theme: str, settings: Mapping[str, Mapping[str, object]] =
         command, cwd=folder / "notebooks", env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        _wait_for(f"http://127.0.0.1:{port}/api?token={token}")
+        _wait_for(f"http://127.0.0.1:{port}/api?token={token}", server)
         yield f"http://127.0.0.1:{port}/lab?token={token}"
     finally:
         server.terminate()
@@ -103,14 +103,17 @@ def _free_port() -> int:
         return port
 
 
-def _wait_for(address: str) -> None:
+def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     """Wait until a server answers.
 
     Raises:
-        TimeoutError: it did not.
+        RuntimeError: it ended.
+        TimeoutError: it did not answer.
     """
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
+        if server.poll() is not None:
+            raise RuntimeError("JupyterLab ended at once; is it there? pip install 'nbsteps[screenshots]'")
         try:
             with urllib.request.urlopen(address):  # noqa: S310 - our own server
                 return
