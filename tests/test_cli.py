@@ -56,8 +56,9 @@ def test_words(line, expected):
     ("line", "said"),
     [
         ("rnu", "nbsteps: there is no command 'rnu'\n    did you mean run?"),
-        ("run", "nbsteps run: there is no NB\n    nbsteps run NB "),
-        ("why nb.ipynb", "nbsteps why: there is no STEP\n    nbsteps why NB STEP "),
+        ("run", "nbsteps run: missing: NB\n    nbsteps run NB "),
+        ("why nb.ipynb", "nbsteps why: missing: STEP\n    nbsteps why NB STEP "),
+        ("approve nb.ipynb", "nbsteps approve: missing: STEP\n    nbsteps approve NB STEP [FIELD=VALUE] "),
         ("run nb --forec", "nbsteps run: there is no option --forec\n    did you mean --force?"),
         (
             "run nb clean",

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from nbsteps.arguments import make_parser
+from nbsteps.core.options import parse_line
+from nbsteps.notebook.commands import parse_pipeline
 from tools import meanings, pages, reference
 
 ROOT = Path(__file__).parent.parent
+NAME_ONLY = 2
+"""Words of a line that names a command and says nothing of how it is used."""
 
 
 @pytest.mark.slow
@@ -22,6 +28,31 @@ def test_a_page_shows_what_happens(page: Path):
 def test_a_reference_is_that_of_the_code(page: Path):
     text = page.read_text(encoding="utf-8")
     assert text == reference.renewed(text), "run: python -m tools.reference"
+
+
+INLINE = re.compile(r"`((?:nbsteps|%pipeline|%%step) [^`\n]+)`|^((?:%%step|%pipeline) .+)$", re.MULTILINE)
+"""What pages say of our words where they do not show what happens."""
+PARTLY = re.compile(r"[\[{|<>…&]|\.\.\.|COMMAND|--help")
+PROSE = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "notebooks").rglob("*.md")]
+
+
+def understand(line: str) -> None:
+    """Parse a line as whoever typed it would have it parsed."""
+    program, _, words = line.partition(" ")
+    if program == "%%step":
+        assert parse_line(words).messages == ()
+    elif program == "%pipeline":
+        parse_pipeline(words.partition("#")[0])
+    else:
+        make_parser().parse_args(shlex.split(words, comments=True))
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_words_in_the_prose_are_understood(page: Path):
+    for found in INLINE.finditer(page.read_text(encoding="utf-8")):
+        line = found[1] or found[2]
+        if len(line.split()) > NAME_ONLY and not PARTLY.search(line):
+            understand(line)
 
 
 def test_every_column_and_every_reason_has_a_meaning():

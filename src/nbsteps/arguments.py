@@ -57,7 +57,9 @@ def _add_decisions(add: _Add) -> None:
         _names_notebook(command)
         command.add_argument("step", metavar="STEP", help="name of the step")
         if word == "approve":
-            command.add_argument("values", nargs="*", metavar="FIELD=VALUE", help="what is filled into the form")
+            command.add_argument(
+                "values", nargs="*", default=[], metavar="FIELD=VALUE", help="what is filled into the form"
+            )
         command.add_argument("--comment", "-c", default="", metavar="TEXT", help="kept with the decision")
         command.add_argument("--run", action="store_true", help="go on with the notebook at once")
 

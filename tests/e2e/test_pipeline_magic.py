@@ -147,7 +147,7 @@ BAD = [
     ("run --frob", "there is no option --frob", "did you mean --force?"),
     ("run 'total", "No closing quotation", "close the quotes"),
     ("rnu", "there is no command 'rnu'", "did you mean run?"),
-    ("why", "%pipeline why: there is no STEP", "%pipeline why STEP"),
+    ("why", "%pipeline why: missing: STEP", "%pipeline why STEP"),
     ("why nope", "there is no step 'nope'", "steps of this notebook"),
     ("plan nope", "there is no step 'nope'", "steps of this notebook"),
     ("clear nope", "there is no step 'nope'", "steps of this notebook"),

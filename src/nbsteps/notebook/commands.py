@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Turn a parse error into ours."""
-        said = message.removeprefix("argument ").replace("the following arguments are required:", "there is no")
+        said = message.removeprefix("argument ").replace("the following arguments are required:", "missing:")
         raise UsageError(f"{self.prog}: {said}", hint=self._form())
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
@@ -163,7 +163,7 @@ def _add_run(run: Parser) -> None:
 def _add_decision(decide: Parser, *, form: bool) -> None:
     decide.add_argument("step", metavar="STEP", help="name of the step")
     if form:
-        decide.add_argument("values", nargs="*", metavar="FIELD=VALUE", help="what is filled into the form")
+        decide.add_argument("values", nargs="*", default=[], metavar="FIELD=VALUE", help="what is filled into the form")
     decide.add_argument("--comment", "-c", default="", metavar="TEXT", help="kept with the decision")
 
 
