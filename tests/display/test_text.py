@@ -132,6 +132,10 @@ def test_the_status_of_a_step_is(state, decision, line):
             [(StepState.SUCCEEDED, restore()), (StepState.CACHED, run()), (StepState.FAILED, run())],
             "3 steps: 1 failed, 1 stale, 1 cached",
         ),
+        (
+            [(StepState.SUCCEEDED, restore()), (StepState.PENDING, Decision(Action.SKIP, ()))],
+            "2 steps: 1 cached, 1 blocked",
+        ),
     ],
 )
 def test_the_status_begins_with(rows, head):

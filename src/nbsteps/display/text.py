@@ -119,15 +119,15 @@ def view_lines(views: Mapping[str, NodeView], caption: str = "") -> str:
 
 
 def _badge(rows: list[tuple[str, StepState, Decision, Result | None]]) -> str:
-    shown = Counter(shown_state(state, decision) for _, state, decision, _ in rows)
+    shown = Counter(shown_word(state, decision) for _, state, decision, _ in rows)
     head = count(len(rows), "step")
-    if shown[StepState.CACHED] == len(rows):
+    if shown[WORDS[StepState.CACHED]] == len(rows):
         return f"{head}, up to date"
-    if shown[StepState.PENDING] == len(rows):
+    if shown[WORDS[StepState.PENDING]] == len(rows):
         return f"{head}, no run yet"
-    order = (StepState.FAILED, StepState.CRASHED, StepState.WAITING, STALE, *WORDS)
-    words = [f"{shown[state]} {WORDS[state].lower()}" for state in dict.fromkeys(order) if shown[state]]
-    return f"{head}: {', '.join(words)}"
+    first = (WORDS[state] for state in (StepState.FAILED, StepState.CRASHED, StepState.WAITING, STALE))
+    order = dict.fromkeys((*first, *WORDS.values(), *shown))
+    return f"{head}: {', '.join(f'{shown[word]} {word.lower()}' for word in order if shown[word])}"
 
 
 def run_lines(result: RunResult, cells: Mapping[str, str] | None = None) -> str:
