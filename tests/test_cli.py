@@ -94,6 +94,13 @@ def test_the_version_is_the_packages(capsys):
     assert capsys.readouterr().out == f"nbsteps {nbsteps.__version__}\n"
 
 
+def test_check_of_what_is_no_notebook_is_a_problem_as_data(call):
+    code, out, err = call("check nowhere.ipynb --json")
+    (problem,) = json.loads(out)
+    assert (code, problem["severity"]) == (2, "error")
+    assert err == f"nbsteps: {problem['message']}\n    {problem['hint']}\n"
+
+
 def test_check(call, tmp_path):
     assert call("check nb.ipynb") == (0, "2 steps, no problems\n", "")
     assert call("check nb.ipynb --json") == (0, "[]\n", "")

@@ -304,11 +304,14 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _refuse(args: argparse.Namespace, error: NbstepsError) -> int:
     """One clear message, and as data where data was asked for."""
-    from nbsteps.report import printed, refused_report  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.report import printed, problem_rows, refused_report  # noqa: PLC0415 - keeps --help fast
 
-    if getattr(args, "json", False) and getattr(args, "command", "") in _REPORTING and hasattr(args, "notebook"):
-        problems = error.problems if isinstance(error, ProblemsError) else (error.problem,)
+    command = getattr(args, "command", None) if getattr(args, "json", False) and hasattr(args, "notebook") else None
+    problems = error.problems if isinstance(error, ProblemsError) else (error.problem,)
+    if command in _REPORTING:
         _print_json({**printed(refused_report(str(args.notebook), problems)), "exit_code": error.exit_code})
+    elif command == "check":
+        _print_json(problem_rows(problems))
     said = str(error)
     _say(said if said.startswith("nbsteps") else f"nbsteps: {said}")
     return error.exit_code
