@@ -51,13 +51,14 @@ def live_inputs(session: Session, name: str, before: Mapping[str, StepRun]) -> L
     Raises:
         MissingInputError: an input is neither in the kernel nor fresh in the store.
     """
-    graph = session.graph()
     held = {step: reason for step in before if (reason := _held(session, step, before))}
     # What waited and waits no longer is as unknown as what this kernel has never taken.
     states = {step: done.state for step, done in before.items() if done.state not in _HELD or step in held}
-    early = _beforehand(session, name, states, held)
-    if early is not None:
-        return early
+    return _beforehand(session, name, states, held) or _as_seen(session, name, states, held)
+
+
+def _as_seen(session: Session, name: str, states: Mapping[str, StepState], held: Mapping[str, str]) -> LiveInputs:
+    graph = session.graph()
     found: dict[str, Bound] = {}
     lacking = list[str]()
     consults = graph.consults.get(name, {})
