@@ -30,7 +30,7 @@ def test_every_table_has_its_columns(kind: str) -> None:
 
 def test_numbers_and_times_are_written_for_people() -> None:
     head, line = history_lines("runs", [RUN]).split("\n")
-    assert head.split() == ["run_id", "notebook", "trigger", "state", "started_at", "duration", "ran", "restored"]
+    assert head.split() == ["run_id", "notebook", "trigger", "state", "started_at", "duration", "executed", "restored"]
     words = line.split()
     assert (words[:4], words[-4:]) == (["r1", "a.ipynb", "cli", "succeeded"], ["1m", "01s", "2", "0"])
     assert "nobody" not in line

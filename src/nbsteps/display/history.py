@@ -9,7 +9,7 @@ from typing import Any, Final
 from nbsteps.display.wording import duration, moment, one_line, size, table
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "runs": ("run_id", "notebook", "trigger", "state", "started_at", "duration", "ran", "restored", "failed"),
+    "runs": ("run_id", "notebook", "trigger", "state", "started_at", "duration", "executed", "restored", "failed"),
     "steps": ("run_id", "step", "state", "reason", "started_at", "duration"),
     "attempts": ("run_id", "step", "item", "attempt", "state", "started_at", "duration", "error_message"),
     "events": ("at", "run_id", "step", "item", "event"),
@@ -19,7 +19,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 """Kind of the history to the columns that are shown where nobody asked for all of them."""
 
 _FULL_NAMES: Final[Mapping[str, str]] = {
-    "ran": "steps_executed",
+    "executed": "steps_executed",
     "restored": "steps_restored",
     "failed": "steps_failed",
 }
