@@ -241,7 +241,7 @@ const NodeView = memo(function NodeView(props: NodeProps) {
   const { name, shown, level } = props;
   const number = said(shown, props.now, level);
   const spoken = [name, shown.word, number, props.when && `runs ${props.when.startsWith("on ") || props.when === "else" ? "" : "if "}${props.when}`].filter(Boolean).join(", ");
-  const title = shown.reasons ? `${spoken}: ${shown.reasons}` : spoken;
+  const title = [spoken, shown.text || shown.reasons].filter(Boolean).join(": ");
   const kinds = [KINDS[level], props.selected && "sel", props.dimmed && "dimmed", shown.share !== null && level !== "line" && "map"];
   return (
     <button
@@ -265,7 +265,7 @@ const NodeView = memo(function NodeView(props: NodeProps) {
       {level !== "overview" && <span class="nm">{props.cut ? middle(name, Math.floor((props.width - 46) / 7.2)) : name}</span>}
       {(level === "full" || level === "compact") && (
         <span class="mt">
-          <span class="w">{shown.word}</span>
+          <span class="w">{level === "full" && shown.text ? `${shown.word}, ${shown.text}` : shown.word}</span>
           {number && <span class="t">{number}</span>}
         </span>
       )}

@@ -45,7 +45,7 @@ export function Panel({ store, step, tab, setTab, close, goTo, select, id }: Pan
         <Button icon={failed ? "resume" : "run"} disabled={store.running || store.deaf} onClick={() => store.send({ do: "run", steps: [step] })}>
           {failed ? "Resume from here" : "Run this step"}
         </Button>
-        <Button icon="close" ghost aria-label="Close panel" onClick={close} />
+        <Button icon="close" class="btn ghost icon shut" aria-label="Close panel" onClick={close} />
       </div>
       <Tabs names={TABS} current={tab} choose={setTab} label={`About ${step}`} id={`${id}-pn`} kind="stabs" />
       <div role="tabpanel" id={`${id}-pn-panel`} aria-labelledby={`${id}-pn-${tab}`} aria-busy={!detail} tabIndex={0}>
@@ -60,7 +60,7 @@ export function Panel({ store, step, tab, setTab, close, goTo, select, id }: Pan
 function headline(shown: Shown | undefined, detail: Detail | null): string {
   if (shown?.state === "stale") return "Forecast for the next run";
   const attempts = detail?.attempts.length ?? 0;
-  return [attempts > 1 ? `${attempts} attempts` : "", shown?.number ?? ""].filter(Boolean).join(", ");
+  return [attempts > 1 ? `${attempts} attempts` : "", shown?.number, shown?.text].filter(Boolean).join(", ");
 }
 
 /** The details as of the step's present state; those shown stay until the new ones are there. */
@@ -284,10 +284,11 @@ function Log({ log, limit }: { log: Output[]; limit?: number }) {
 function Attempts({ detail, brief = false }: { detail: Detail; brief?: boolean }) {
   if (!detail.attempts.length) return <p class="mut">It was not executed in the last run</p>;
   const items = detail.attempts.some((attempt) => attempt.item);
+  const delays = !brief && detail.attempts.some((attempt) => attempt.delay);
   return (
     <table class="t">
       <thead>
-        <tr><th>#</th>{items && <th>Item</th>}<th>Result</th><th>Started</th><th class="rgt">Duration</th>{!brief && <th class="rgt">Back-off</th>}</tr>
+        <tr><th>#</th>{items && <th>Item</th>}<th>Result</th><th>Started</th><th class="rgt">Duration</th>{delays && <th class="rgt">Back-off</th>}</tr>
       </thead>
       <tbody>
         {detail.attempts.slice(0, brief ? 6 : 500).map((attempt) => (
@@ -300,7 +301,7 @@ function Attempts({ detail, brief = false }: { detail: Detail; brief?: boolean }
             </td>
             <td class="mut num">{clock(attempt.started)}</td>
             <td class="rgt num">{attempt.duration}</td>
-            {!brief && <td class="rgt num mut">{attempt.delay}</td>}
+            {delays && <td class="rgt num mut">{attempt.delay}</td>}
           </tr>
         ))}
       </tbody>

@@ -12,7 +12,7 @@ const COLUMNS: { id: Column | null; text: string; kind: string }[] = [
   { id: "word", text: "State", kind: "" },
   { id: "started", text: "Started", kind: "" },
   { id: "seconds", text: "Duration", kind: "rgt" },
-  { id: null, text: "Steps", kind: "" },
+  { id: null, text: "Steps", kind: "strips" },
   { id: "cached", text: "Cached", kind: "rgt" },
   { id: "saved_seconds", text: "Time saved", kind: "rgt hide-n" },
   { id: "trigger", text: "Started by", kind: "hide-n" },
@@ -130,7 +130,7 @@ function Comparison({ runs, store }: { runs: [RunRow, RunRow]; store: Store }) {
         <tbody>
           {(rows ?? []).map((row) => (
             <tr key={row.step}>
-              <td class="mono"><b>{row.step}</b></td>
+              <td class="mono" title={row.step}><b>{row.step}</b></td>
               <td>{row.before.state ? <State {...row.before} /> : <span class="mut">not in it</span>}</td>
               <td class="rgt num">{row.before.duration}</td>
               <td>{row.after.state ? <State {...row.after} /> : <span class="mut">not in it</span>}</td>

@@ -96,7 +96,7 @@ function Row({ lane, view, drop: down, open }: { lane: Lane; view: TimelineView;
         {lane.bars.map((bar, i) => <Piece key={i} bar={bar} view={view} height={height} rows={lane.rows} />)}
         {down > 0 && lane.end !== null && <b class="ln" style={{ left: `${share(lane.end, view)}%`, height: down }} />}
       </span>
-      <span class="gd num">{lane.number}</span>
+      <span class="gd num" title={lane.number}>{lane.number}</span>
     </button>
   );
 }

@@ -42,6 +42,8 @@ export interface Shown {
   since: number | null;
   share: number | null;
   usual: number | null;
+  /** What its body said of its progress; missing in what older kernels say. */
+  text?: string;
 }
 export interface RunView {
   run_id: string;

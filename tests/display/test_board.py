@@ -22,7 +22,7 @@ from nbsteps.core.events import (
     StepWaiting,
     Warned,
 )
-from nbsteps.core.model import Attempt, Result, Run
+from nbsteps.core.model import Attempt, ItemCounts, Result, Run
 from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import RunState, StepState
 from nbsteps.display.board import Board, RunView
@@ -74,6 +74,15 @@ def check(*events, step="load", expect):
         ((StepRetrying(102.0, "r1", "load", 1, 1.0, 103.0),), {"state": "retrying", "number": "attempt 2"}),
         ((Progressed(102.0, "r1", "load", 340, 1000),), {"number": "340/1000", "share": 0.34}),
         ((Progressed(102.0, "r1", "load", 7),), {"number": "7", "share": None}),
+        ((Progressed(102.0, "r1", "load", 7, 9, "epoch\t7"),), {"number": "7/9", "text": "epoch 7"}),
+        (
+            (Progressed(102.0, "r1", "load", 7, 9, "north"), Progressed(103.0, "r1", "load", 8, 9, "", ItemCounts(9))),
+            {"number": "8/9", "text": "north"},
+        ),
+        (
+            (Progressed(102.0, "r1", "load", 7, 9, "north"), Progressed(103.0, "r1", "load", 8, 9)),
+            {"number": "8/9", "text": ""},
+        ),
         ((StepSucceeded(104.0, attempt(1), result("load", 3.0)),), {"state": "succeeded", "number": "3.0s"}),
         ((StepRestored(104.0, "r1", "load", "k", 42.0),), {"state": "cached", "number": "42s"}),
         ((StepEnded(104.0, "r1", "load", StepState.FAILED, "ValueError: x\ny"),), {"reasons": "ValueError: x ..."}),

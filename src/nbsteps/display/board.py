@@ -50,6 +50,7 @@ class Shown:
         since: seconds since the epoch at which it entered its state, while that lasts; None otherwise.
         share: how far it is, 0 to 1; None where that is not known.
         usual: seconds that it usually takes, while it runs; None where nothing is known.
+        text: what its body said of its progress, while it runs.
     """
 
     state: str
@@ -59,6 +60,7 @@ class Shown:
     since: float | None = None
     share: float | None = None
     usual: float | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,13 +235,18 @@ class Board:
             case StepRetrying():
                 if not event.item:
                     number = f"attempt {event.attempt + 1}"
-                    self._change(event.step, StepState.RETRYING, number=number, since=event.at)
+                    self._change(event.step, StepState.RETRYING, number=number, since=event.at, text="")
             case Progressed():
-                share = min(max(event.done / event.total, 0.0), 1.0) if event.total > 0 else None
-                whole = f"/{event.total:g}" if event.total > 0 else ""
-                self._change(event.step, StepState.RUNNING, number=f"{event.done:g}{whole}", share=share)
+                self._progress(event)
             case _:
                 pass
+
+    def _progress(self, event: Progressed) -> None:
+        share = min(max(event.done / event.total, 0.0), 1.0) if event.total > 0 else None
+        whole = f"/{event.total:g}" if event.total > 0 else ""
+        # The count of a map's items has no words of its own, and takes none from its bodies.
+        said = {} if event.items and not event.text else {"text": one_line(event.text)}
+        self._change(event.step, StepState.RUNNING, number=f"{event.done:g}{whole}", share=share, **said)
 
     def _change(self, step: str, state: StepState, **values: Any) -> None:
         before = self._nodes.get(step, Shown(state, WORDS[state]))
