@@ -59,6 +59,17 @@ class StoredPipeline(Pipeline):
         self.store = self._open(limit)
         self._fresh()
 
+    @rule(step=steps, killed=st.booleans(), limit=limits)
+    def go_on_in_another_process(self, step, killed, limit):
+        """All that was committed is there, however the process ended."""
+        for _ in range(2):
+            self.draft.constants[step] += 1
+            self._save()
+            self._check(self.session)
+        parameters = self.session.parameters
+        (self.kill if killed else self.restart)(limit)
+        self._check_restored(self.session, parameters=parameters)
+
     def _hold(self):
         """Keep what the disk holds now, unless something is kept already: a kill at this moment leaves that."""
         held = self._home.with_name(f"{self.kills + 1}")
@@ -120,14 +131,18 @@ class StoredPipeline(Pipeline):
 
     @rule(number=st.integers(0, 10), at=st.integers(0, 300))
     def damage(self, number, at):
+        """A bit of a file turns between two processes; the last of a byte leaves a digit one."""
+        self.session.run()
         files = sorted(path for path in (self._home / "objects").rglob("*") if path.is_file())
         if not files:
             return
         path = files[number % len(files)]
         data = bytearray(path.read_bytes())
-        data[at % len(data)] ^= 1  # a digit stays one
+        data[at % len(data)] ^= 1
         path.chmod(0o644)
         path.write_bytes(data)
+        self.restart(0)
+        self._check(self.session)
 
     @rule(limit=limits)
     def run_in_another_process(self, limit):
