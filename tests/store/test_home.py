@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -160,6 +161,30 @@ def test_folding_is_exactly_once_however_often_it_is_done(home: Home) -> None:
     assert (count(home, "events"), segments(home.journals), list(home.journals.glob("*.live"))) == (3, [], [])
     fold(home)
     assert count(home, "journals") == count(home, "owners") == 0
+
+
+def test_what_was_folded_and_had_to_be_written_again_counts_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(home.journals, {})
+    journal.record(warned(1))
+    journal.sync()
+    journal.record(warned(2))
+    journal.flush()
+    fold(home)
+    assert count(home, "events") == 2
+    real, calls = os.write, list[int]()
+
+    def failing(descriptor: int, data: bytes) -> int:
+        calls.append(descriptor)
+        if len(calls) == 1:
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", failing)
+    journal.record(warned(3))
+    journal.sync()
+    fold(home)
+    assert (len(segments(home.journals)), count(home, "events")) == (2, 3)
+    journal.close()
 
 
 def test_a_living_owner_keeps_its_journal_and_a_retiring_one_does_not(home: Home) -> None:
