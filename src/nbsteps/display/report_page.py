@@ -63,7 +63,7 @@ tbody th code{{overflow-wrap:anywhere}}
 .steps td:nth-child(2),.steps td:nth-child(3),.when{{white-space:nowrap}}
 .steps .right,.steps th:nth-child(3){{text-align:right}}
 .soft{{color:var(--nbs-soft)}}
-@media (max-width:899px){{.steps tr>:nth-child(6){{display:none}}}}
+@media (max-width:899px){{.steps tr>:nth-child(6){{display:none}}.steps td:nth-child(5){{min-width:200px}}}}
 .off th code{{font-weight:400;color:var(--nbs-soft)}}
 footer{{margin:32px 0 0;padding-top:12px;border-top:1px solid var(--nbs-frame);font-size:12px;color:var(--nbs-soft)}}
 @media print{{*{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
