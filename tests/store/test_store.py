@@ -73,6 +73,27 @@ def test_a_failure_keeps_the_last_result(opened: Callable[..., DuckStore]) -> No
         each.close()
 
 
+@pytest.mark.parametrize("cleared", [False, True])
+def test_a_failure_of_a_later_process_keeps_the_last_result_unless_it_was_cleared(
+    opened: Callable[..., DuckStore], folder: Path, *, cleared: bool
+) -> None:
+    first = opened()
+    result = Script(first).succeed("a")
+    first.close()
+    second = opened()
+    if cleared:
+        second.emit(Cleared(1_500.0, NOTEBOOK, "a"))
+    script = Script(second, "r2")
+    script.now = 2_000.0
+    script.fail("a")
+    second.close()
+    for each in (opened, lambda: (folder / "store.snapshot").unlink(missing_ok=True) or opened()):
+        store = each()
+        last = store.recall(NOTEBOOK, ["a"], []).last["a"]
+        assert (last.state, last.result) == (StepState.FAILED, None if cleared else result)
+        store.close()
+
+
 def test_a_result_that_cannot_be_reused_is_the_last_one_but_never_found(opened: Callable[..., DuckStore]) -> None:
     store = opened()
     result = Script(store).succeed("a", uncacheable=("conn",))
