@@ -354,28 +354,6 @@ def test_sql_refuses_what_it_cannot_or_must_not_do(
     assert not list(tmp_path.glob("*.csv")) + list(tmp_path.glob("*.duckdb"))
 
 
-@pytest.mark.parametrize(
-    ("ask", "mend"),
-    [
-        (lambda store: store.sql("SELECT * FROM stesp"), "did you mean steps?"),
-        (lambda store: store.sql("SELECT * FROM claen.orders"), "did you mean clean.orders?"),
-        (lambda store: store.sql("SELECT * FROM zzzz"), "approvals, clean.orders"),
-        (lambda store: store.history.artifact("claen", "orders"), "did you mean clean.orders?"),
-        (lambda store: store.history.artifact("q", "z"), "stored: clean.orders"),
-        (lambda store: store.history.runs(limit=-1), "limit=20"),
-    ],
-)
-def test_a_name_that_is_not_there_comes_with_the_nearest(
-    store: DuckStore, ask: Callable[[DuckStore], object], mend: str
-) -> None:
-    begin(store, "r1", 1.0)
-    succeed(store, "r1", "clean", 2.0, FRAME, "orders")
-    with pytest.raises(UsageError) as caught:
-        ask(store)
-    assert caught.value.problem.hint.endswith(mend)
-    assert "Did you mean" not in str(caught.value)
-
-
 def test_sql_cannot_change_the_store(store: DuckStore) -> None:
     begin(store, "r1", 1.0)
     for query in ("CREATE TABLE runs2 AS SELECT 1 AS x", "DROP VIEW runs", "CREATE SCHEMA runs_too"):
