@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import calendar
 import contextlib
 import copyreg
@@ -9,6 +10,7 @@ import csv
 import decimal
 import json
 import locale
+import math
 import sys
 from collections.abc import Iterator
 
@@ -36,6 +38,9 @@ def kept_settings() -> Iterator[None]:
             csv.unregister_dialect(name)
         for category, place in places.items():
             locale.setlocale(category, place)
+        for module in (builtins, math):
+            for name in [each for each in vars(module) if each.lower().startswith("probe")]:
+                delattr(module, name)
         for name, undo in UNDO.items():
             if name in sys.modules:
                 undo(sys.modules[name])

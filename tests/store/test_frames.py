@@ -151,6 +151,14 @@ FRAMES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])),
         "pickle",
     ),
+    "index of two levels, one of categories": (
+        lambda: _mixed().assign(k=pd.Categorical(_mixed()["s"])).set_index(["k", "i"]),
+        "pickle",
+    ),
+    "groupby of categories and another key": (
+        _mixed().assign(k=pd.Categorical(_mixed()["s"])).groupby(["k", "b"], observed=False)["f"].sum,
+        "pickle",
+    ),
     "periods": (lambda: _frame(p=pd.period_range("2026-01", periods=3, freq="M")), "pickle"),
     "index of periods": (lambda: _frame(a=[1, 2]).set_axis(pd.period_range("2026", periods=2, freq="Y")), "pickle"),
     "intervals": (lambda: _frame(a=pd.cut([1, 2, 3], 2)), "pickle"),

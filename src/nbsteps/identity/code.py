@@ -17,7 +17,7 @@ from nbsteps.identity.distributions import EnvMode, package_part
 from nbsteps.identity.environment import declared_env, shell_variables
 from nbsteps.identity.feed import digest_texts
 from nbsteps.identity.modules import locate
-from nbsteps.identity.places import Origin
+from nbsteps.identity.places import Origin, name_origin
 from nbsteps.identity.reach import Rules, Walk
 from nbsteps.identity.settings import any_settings
 from nbsteps.identity.trees import body_digest
@@ -95,7 +95,7 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
     names = dict.fromkeys((*reads, *sorted(facts.texts.among(namespace, stop))))
     reached = [name for name in names if name in stop and name not in ignore]
     others = [name for name in names if name not in stop]
-    follow = [name for name in others if name in namespace or not isinstance(_BUILTINS.get(name), _USUAL)]
+    follow = [name for name in others if name in namespace or not _is_builtin(name)]
     shell = _shell_parts(body, namespace, stop)
     counts = follow or shell or _counts(facts) or magics_of(body)
     if not (counts or (any_settings() if settled is None else settled)):
@@ -106,6 +106,12 @@ def closure(  # noqa: PLR0913 - keyword-only facts of one notebook
     return Closure(
         walk.parts() + shell, frozenset(walk.reached), tuple(sorted(set(walk.uncacheable))), tuple(walk.warnings)
     )
+
+
+def _is_builtin(name: str) -> bool:
+    """Whether a name stands for what Python itself has under it."""
+    value = _BUILTINS.get(name)
+    return isinstance(value, _USUAL) and name_origin(value.__module__) is Origin.PYTHON
 
 
 def _counts(facts: Facts) -> bool:

@@ -21,6 +21,7 @@ from nbsteps.identity.feed import constant_text, digest_texts, digest_unordered
 from nbsteps.identity.texts import EVALUATES, NO_TEXTS, Texts, named_in_texts
 
 _LOADS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+_CONSTANT_LOADS: Final = frozenset(dis.opmap[name] for name in ("LOAD_CONST", "RETURN_CONST") if name in dis.opmap)
 _ATTRIBUTES: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _OPTIMIZED: Final = inspect.CO_OPTIMIZED | inspect.CO_NEWLOCALS
 _SHAPE_FLAGS: Final = (
@@ -97,9 +98,18 @@ def _constants(code: CodeType) -> tuple[object, ...]:
     """The constants, None in place of a docstring, which always comes first."""
     constants = code.co_consts
     is_function = code.co_flags & _OPTIMIZED == _OPTIMIZED and not code.co_name.startswith("<")
-    if is_function and constants and isinstance(constants[0], str) and _has_docstring(code):
+    if is_function and constants and isinstance(constants[0], str) and _has_docstring(code) and not _loads_first(code):
         return (None, *constants[1:])
     return constants
+
+
+def _loads_first(code: CodeType) -> bool:
+    """Whether the code uses a text that is its docstring, too: equal constants are kept once."""
+    steps = memoryview(code.co_code)
+    return any(
+        steps[at] in _CONSTANT_LOADS and not steps[at + 1] and (not at or steps[at - 2] != dis.EXTENDED_ARG)
+        for at in range(0, len(steps), 2)
+    )
 
 
 def _has_docstring(code: CodeType) -> bool:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, KeysView, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,6 +58,14 @@ _PASSED_THROUGH: Final = frozenset(
     }
 )
 """Files whose frames stand between ``os.environ`` and whoever reads it."""
+_HANDED_OVER: Final = tuple(
+    os.sep + name.replace("/", os.sep)
+    for name in (
+        *("collections/__init__.py", "string.py", "string/__init__.py", "configparser.py", "copy.py"),
+        *("IPython/core/magics/osm.py", "IPython/core/interactiveshell.py"),
+    )
+)
+"""Ends of the names of others: a mapping that looks into one it was given, and ``%env``."""
 
 
 def declared_env(names: Iterable[str]) -> tuple[Part, ...]:
@@ -223,9 +231,16 @@ def _tell_whole() -> None:
 
 def _reader() -> FrameType | None:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the cheapest way to the caller
-    while frame is not None and frame.f_code.co_filename in _PASSED_THROUGH:
+    while frame is not None and _is_passed_through(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
+
+
+@lru_cache(maxsize=16384)
+def _is_passed_through(filename: str) -> bool:
+    return filename in _PASSED_THROUGH or (
+        filename.endswith(_HANDED_OVER) and file_origin(filename) is not Origin.LOCAL
+    )
 
 
 _ENVIRONS: Final[tuple[Any, ...]] = (os.environ, *([os.environb] if os.supports_bytes_environ else []))

@@ -149,7 +149,11 @@ def _partial(value: functools.partial[Any], visitor: Visitor) -> str:
 
 
 def _cached(value: Any, visitor: Visitor) -> str:
-    return digest_texts("lru_cache", visitor.ref(value.__wrapped__), repr(value.cache_parameters()))
+    texts = [visitor.ref(value.__wrapped__), repr(value.cache_parameters())]
+    for name, held in sorted(vars(value).items()):
+        if name != "cache_parameters" and not name.startswith("__"):
+            texts.append(digest_texts("attribute", name, visitor.inner(held, f"attribute {name}")))
+    return digest_texts("lru_cache", *texts)
 
 
 def _property(value: property, visitor: Visitor) -> str:

@@ -20,6 +20,7 @@ from nbsteps.identity.described import described
 from nbsteps.identity.distributions import EnvMode, package_part
 from nbsteps.identity.environment import zone_part
 from nbsteps.identity.feed import MISSING, digest_text, digest_texts
+from nbsteps.identity.foreign import is_machinery, is_shell, kind_of
 from nbsteps.identity.helpers import belongs_to_package, digester_of, origin_of, resolve
 from nbsteps.identity.modules import ModuleParts, imported_names, module_parts
 from nbsteps.identity.places import Origin, module_origin, name_origin
@@ -32,9 +33,6 @@ _BUILTINS: Final = vars(builtins)
 _MACHINERY: Final = frozenset(
     {"__name__", "__file__", "__doc__", "__spec__", "__loader__", "__package__", "__builtins__", "__path__"}
 )
-_SHELL: Final = ("IPython.", "ipykernel.", "nbsteps.")
-_PLAIN_TYPES: Final = frozenset({str, bytes, int, float, tuple, list})
-_OF_PROCESS: Final = frozenset({"sys.path", "sys.meta_path", "sys.path_hooks", "sys.executable", "sys.prefix"})
 _PLAIN: Final[tuple[Chain, ...]] = ((),)
 Role = Literal["constant", "parameter", ""]
 
@@ -100,7 +98,7 @@ class Walk:
         """Note the globals that code reads from ``names``, and the modules that it imports."""
         prefix = self._prefix(names)
         for name, chains in facts.reads.items():
-            if name not in _MACHINERY and name != MAGIC:
+            if (name not in _MACHINERY or _is_set_by_cell(names, prefix, name)) and name != MAGIC:
                 self._read_name(names, prefix, name, chains, optional=name in facts.optional)
         if facts.imports:
             self._modules.update(imported_names(facts.imports, package))
@@ -212,7 +210,7 @@ class Walk:
             found = shell.find_magic(name, kind)
             function = getattr(found, "__func__", found)
             label = f"%{name}"
-            if not isinstance(function, types.FunctionType) or _is_shell(function) or label in self._labels:
+            if not isinstance(function, types.FunctionType) or is_shell(function) or label in self._labels:
                 continue
             if origin_of(function) is Origin.LOCAL:
                 self._labels.add(label)
@@ -221,19 +219,22 @@ class Walk:
                 self.package(function.__module__)
 
     def _read_foreign(self, module: types.ModuleType, chain: Chain) -> None:
-        """What a cell may have put into a module that is not the user's: code, or a plain value as in ``sys.argv``."""
-        value = vars(module).get(chain[0]) if chain else None
-        label = f"{module.__name__}.{'.'.join(chain[:1])}"
+        """What a cell may have put into a module that is not the user's: code, or a value as in ``sys.argv``."""
+        names = vars(module)
+        if not chain or chain[0] not in names:
+            return
+        value = names[chain[0]]
+        label = f"{module.__name__}.{chain[0]}"
         if isinstance(value, types.ModuleType):
             self._read_foreign(value, chain[1:])
-        elif label in self._labels or label in self._rules.ignore or label in _OF_PROCESS:
-            return
-        elif type(value) in _PLAIN_TYPES:
-            self._labels.add(label)
-            self._add_plain(label, value)
-        elif isinstance(value, types.FunctionType) and origin_of(value) is Origin.LOCAL:
-            self._labels.add(label)
-            self._queue.append((label, value))
+        elif label not in self._labels and label not in self._rules.ignore:
+            kind = kind_of(module, chain[0], value)
+            if kind:
+                self._labels.add(label)
+            if kind == "own":
+                self._queue.append((label, value))
+            elif kind == "plain":
+                self._add_plain(label, value)
 
     def _add_plain(self, label: str, value: object) -> None:
         """A value of a library: it may be a secret, so that nothing of it is shown."""
@@ -280,8 +281,8 @@ class Walk:
 
     def _part(self, label: str, value: object) -> Part | None:
         if not self._is_code(value):
-            return None if _is_shell(type(value)) else self._constant(label, value)
-        return None if _is_shell(value) else Part(PartKind.HELPER, label, self._own(value), described(value))
+            return None if is_machinery(type(value)) else self._constant(label, value)
+        return None if is_shell(value) else Part(PartKind.HELPER, label, self._own(value), described(value))
 
     def _constant(self, label: str, value: object) -> Part:
         role: Role = "parameter" if label in self._rules.parameters else "constant"
@@ -335,10 +336,11 @@ class Walk:
         self.uncacheable.extend(f"{name}: a module without source" for name in found.sourceless)
 
 
-def _is_shell(value: object) -> bool:
-    """Whether a value is IPython's own: it puts its helpers into the user's names."""
-    module = value.__globals__.get("__name__") if isinstance(value, types.FunctionType) else None
-    return f"{module or getattr(value, '__module__', None)}.".startswith(_SHELL)
+def _is_set_by_cell(names: Mapping[str, object], prefix: str, name: str) -> bool:
+    """Whether a name that Python gives to each module is one that a cell gave a text of its own."""
+    if prefix or not isinstance(names.get(name), str):
+        return False
+    return name == "__file__" or (name == "__name__" and names[name] != "__main__")
 
 
 class _Active(threading.local):

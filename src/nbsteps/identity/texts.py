@@ -17,13 +17,18 @@ _EVALUATING: Final = frozenset(
     }
 )
 _QUERYING: Final = frozenset({"query", "sql", "execute", "from_query", "query_df", "read_sql", "read_sql_query"})
+_CALLING_SHELL: Final = frozenset({"getoutput", "system", "run_line_magic", "run_cell_magic"})
 _IMPORTING: Final = frozenset({"import_module", "__import__", "modules", "find_spec", "run_module"})
 
-EVALUATES: Final = re.compile("|".join(sorted({*_EVALUATING, *_QUERYING, *_IMPORTING} - {"ev"})) + r"|\bev\b")
+EVALUATES: Final = re.compile(
+    "|".join(sorted({*_EVALUATING, *_QUERYING, *_CALLING_SHELL, *_IMPORTING} - {"ev"})) + r"|\bev\b"
+)
 """Finds the words without which no text of a source is evaluated."""
 _NAME: Final = re.compile(r"[^\W\d]\w*")
 _PIECE: Final = re.compile(r"[^\W\d]\w*$|^_\w+")
 _LOCAL_OF_QUERY: Final = re.compile(r"@([^\W\d]\w*)")
+_EXPANDED: Final = re.compile(r"\{([^{}]+)\}|\$([^\W\d]\w*)")
+"""A variable, or an expression, that IPython puts into a line for the shell."""
 _TABLE: Final = re.compile(r"\b(?:from|join|table|describe|summarize|into)\s+\"?([^\W\d]\w*)", re.IGNORECASE)
 _MODULE: Final = re.compile(r"\.*[^\W\d]\w*(\.[^\W\d]\w*)*")
 _LONGEST: Final = 100_000
@@ -88,7 +93,8 @@ def _pieces(texts: Iterable[str]) -> Iterator[str]:
 
 def _names(uses: Collection[str], texts: Iterable[str]) -> Iterator[str]:
     evaluates, queries = not _EVALUATING.isdisjoint(uses), not _QUERYING.isdisjoint(uses)
-    if not evaluates and not queries:
+    shells = not _CALLING_SHELL.isdisjoint(uses)
+    if not evaluates and not queries and not shells:
         return
     for text in texts:
         if evaluates:
@@ -96,3 +102,5 @@ def _names(uses: Collection[str], texts: Iterable[str]) -> Iterator[str]:
         if queries:
             yield from _LOCAL_OF_QUERY.findall(text)
             yield from _TABLE.findall(text)
+        if shells:
+            yield from (name for found in _EXPANDED.findall(text) for part in found for name in _NAME.findall(part))

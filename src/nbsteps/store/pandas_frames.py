@@ -123,6 +123,8 @@ def _encode_levels(index: pd.MultiIndex) -> tuple[Meta, list[pa.Array]]:
     arrays = []
     for level, codes, (_, encoded) in zip(index.levels, index.codes, found, strict=True):
         dictionary = encoded[0] if encoded else pa.array(level.to_numpy())
+        if pa.types.is_dictionary(dictionary.type):
+            raise RefusedError  # Arrow's files cannot hold a dictionary of a dictionary: categories are one
         arrays.append(columns.coded(np.asarray(codes), dictionary))
     return {"levels": [described for described, _ in found], "name": list(index.names)}, arrays
 

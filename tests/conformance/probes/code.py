@@ -228,5 +228,44 @@ UNNAMED = (
     edited("__missing__ of a dict", "class D(dict):\n    def __missing__(self, key):\n        return 1\nd = D()", "result = d['x']", "return 1", "return 2"),
     edited("name of a function", "def f():\n    pass\ng = f", "result = g.__name__", "def f():\n    pass\ng = f", "def h():\n    pass\ng = h"),
 )  # fmt: skip
+ENUM = "from enum import Enum\nclass Kind(Enum):\n    ONE = 1"
+LABELLED = "from enum import Enum\nclass Kind(Enum):\n    def __new__(cls, value, label):\n        made = object.__new__(cls)\n        made._value_, made.label = value, label\n        return made\n    ONE = 1, 'x'"
+ABSTRACT = "from abc import ABC\nclass Shape(ABC): pass\nclass Square: pass"
+GIVEN = (
+    edited("attribute of a member made by __new__", LABELLED, "result = Kind.ONE.label", "'x'", "'y'"),
+    edited("attribute of a member as a constant", (LABELLED, "ONE = Kind.ONE"), "result = ONE.label", "'x'", "'y'"),
+    edited("nonmember of an enum", "from enum import Enum, nonmember\nclass Kind(Enum):\n    ONE = 1\n    size = nonmember(5)", "result = Kind.size", "(5)", "(6)"),
+    edited("attribute set on an enum", (ENUM, "Kind.size = 5"), "result = Kind.size", "= 5", "= 6"),
+    edited("attribute set on a member", (ENUM, "Kind.ONE.size = 5"), "result = Kind.ONE.size", "= 5", "= 6"),
+    edited("private attribute of an enum", ENUM + "\n    __size = 5\n    def f(self): return Kind._Kind__size", "result = Kind.ONE.f()", "= 5", "= 6"),
+    edited("boundary of a flag", "from enum import Flag, KEEP, CONFORM\nclass Kind(Flag, boundary=KEEP):\n    ONE = 1", "result = Kind(9).value", "=KEEP", "=CONFORM"),
+    edited("argument of a generic base", "from typing import Generic, TypeVar, get_args\nT = TypeVar('T')\nclass Base(Generic[T]):\n    def of(self): return get_args(type(self).__orig_bases__[0])[0].__name__\nclass Made(Base[int]): pass", "result = Made().of()", "Base[int]", "Base[str]"),
+    edited("registered with an abstract class", (ABSTRACT, "Shape.register(Square)"), "result = isinstance(Square(), Shape)", "Shape.register(Square)", "pass"),
+    edited("builtin registered with an abstract class", (ABSTRACT, "Shape.register(int)"), "result = isinstance(1, Shape)", "(int)", "(str)"),
+    edited("registered with a library's abstract class", ("from collections.abc import Sequence\nclass Row: pass", "Sequence.register(Row)"), "result = isinstance(Row(), Sequence)", "Sequence.register(Row)", "pass"),
+    edited("__subclasshook__", "from abc import ABC\nclass Shape(ABC):\n    @classmethod\n    def __subclasshook__(cls, other): return True", "result = isinstance(1, Shape)", "return True", "return False"),
+    edited("__instancecheck__", "class Meta(type):\n    def __instancecheck__(cls, value): return True\nclass Shape(metaclass=Meta): pass", "result = isinstance(1, Shape)", "return True", "return False"),
+    edited("singledispatchmethod", "import functools\nclass C:\n    @functools.singledispatchmethod\n    def f(self, x): return 0\n    @f.register\n    def _(self, x: int): return 1", "result = C().f(1)", "return 1", "return 2"),
+    edited("registered with singledispatch by a later cell", ("import functools\n@functools.singledispatch\ndef f(x): return 0", "@f.register\ndef _(x: int): return 1"), "result = f(1)", "return 1", "return 2"),
+    edited("attribute set on a cached function", "import functools\n@functools.lru_cache\ndef f(x): return x\nf.scale = 2", "result = f.scale * f(1)", "= 2", "= 3"),
+    edited("docstring that is the result, without source", "S = 'a'\nexec(f'def f():\\n    {S!r}\\n    return {S!r}')\ndel S", "result = f()", "S = 'a'", "S = 'b'"),
+    edited("dict put into builtins", "import builtins\nbuiltins.PROBE_TABLE = {'a': 1}", "result = PROBE_TABLE['a']", ": 1", ": 2"),
+    edited("class put into builtins", "import builtins\nclass Put:\n    x = 1\nbuiltins.PROBE_CLASS = Put", "result = PROBE_CLASS.x", "x = 1", "x = 2"),
+    edited("partial put into builtins", "import builtins, functools\nbuiltins.probe_partial = functools.partial(max, 1)", "result = probe_partial(0)", ", 1", ", 2"),
+    edited("dict put into an installed module", "import math\nmath.probe_table = {'a': 1}", "result = math.probe_table['a']", ": 1", ": 2"),
+    edited("array put into an installed module", "import math, numpy as np\nmath.probe_array = np.arange(3)", "result = math.probe_array.sum()", "(3)", "(4)"),
+    edited("class put into an installed module", "import math\nclass Put:\n    x = 1\nmath.ProbeClass = Put", "result = math.ProbeClass.x", "x = 1", "x = 2"),
+    edited("instance put into an installed module", "import math\nclass Put:\n    def __init__(self, n): self.n = n\nmath.probe_made = Put(1)", "result = math.probe_made.n", "Put(1)", "Put(2)"),
+    edited("partial put into an installed module", "import math, functools\nmath.probe_partial = functools.partial(max, 1)", "result = math.probe_partial(0)", "max, 1", "max, 2"),
+    edited("flag put into an installed module", "import math\nmath.probe_flag = True", "result = math.probe_flag", "True", "False"),
+    edited("constant of IPython's", "from IPython.display import HTML\nSHOWN = HTML('a')", "result = SHOWN.data", "'a'", "'b'"),
+    edited("__file__ of the notebook", "__file__ = 'a'", "result = __file__", "'a'", "'b'"),
+    edited("variable in a shell line", "N = 1", "result = !echo {N + 1}\nresult = list(result)", "= 1", "= 2"),
+    edited("helper in a shell line", "def f(x): return x + 1", "result = !echo {f(2)}\nresult = list(result)", "+ 1", "+ 2"),
+    edited("variable in getoutput", "N = 1", "result = list(get_ipython().getoutput('echo {1 + N}'))", "= 1", "= 2"),
+    edited("variable in run_line_magic", "N = 1", "result = list(get_ipython().run_line_magic('sx', 'echo $N'))", "= 1", "= 2"),
+    edited("result of an earlier cell", "10 + 1", "result = _ * 2", "+ 1", "+ 2"),
+    edited("Out of an earlier cell", "10 + 1", "result = Out[1] * 2", "+ 1", "+ 2"),
+)  # fmt: skip
 
-PROBES = (*INDIRECT, *UNNAMED, *HANDED)
+PROBES = (*INDIRECT, *UNNAMED, *HANDED, *GIVEN)
