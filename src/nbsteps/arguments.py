@@ -36,6 +36,7 @@ def _add_runs(add: _Add) -> None:
     run.add_argument("-o", "--output", type=Path, metavar="OUT.ipynb", help="where the executed notebook goes")
     run.add_argument("--step", "-s", nargs="+", default=[], metavar="STEP", help=f"run {_ONLY}")
     run.add_argument("--force", action="store_true", help="execute these (all, without --step), whatever is stored")
+    run.add_argument("--force-step", nargs="+", default=[], metavar="STEP", help="execute these, whatever is stored")
     add_manner(run)
     plan = add("plan", "show what a run would do; steps are not executed")
     _takes_notebook(plan)
