@@ -101,7 +101,7 @@ def make_session(folder: Path, sources: list[str]) -> Any:
 
     from nbsteps.engine.services import Host, Services
     from nbsteps.engine.session import Session
-    from nbsteps.notebook.machine import SystemClock
+    from nbsteps.notebook.host import SystemClock
     from nbsteps.store import merge, reading  # noqa: F401 - as above
     from nbsteps.store.store import DuckStore
     from nbsteps.testing import FakeEvaluator, make_cells

@@ -167,7 +167,7 @@ def quarter(big: Any, item: int) -> float:
 
 
 def _with_workers(folder: str, sources: list[str], first: str = "") -> dict[str, float]:
-    from nbsteps.engine.executed import Means
+    from nbsteps.engine.contracts import Means
     from nbsteps.executors.pool import Pool
     from nbsteps.notebook.worker import perform
 
@@ -189,6 +189,6 @@ def _with_workers(folder: str, sources: list[str], first: str = "") -> dict[str,
 
 def _peak() -> int:
     """Largest resident size so far, bytes; 0 where the machine does not tell."""
-    from nbsteps.notebook.machine import this_host
+    from nbsteps.notebook.host import this_host
 
     return this_host().peak_rss() or 0

@@ -175,10 +175,10 @@ def _state(kernel: Any) -> dict[str, Any]:
     from nbsteps.display.board import Board  # noqa: PLC0415 - only here
     from nbsteps.display.chronicle import run_view  # noqa: PLC0415 - (the same)
     from nbsteps.display.levels import graph_view  # noqa: PLC0415 - (the same)
-    from nbsteps.notebook.desk import Desk, Subject  # noqa: PLC0415 - (the same)
-    from nbsteps.notebook.manner import Manner  # noqa: PLC0415 - (the same)
+    from nbsteps.notebook.page_queries import PageQueries, Subject  # noqa: PLC0415 - (the same)
+    from nbsteps.notebook.run_settings import RunSettings  # noqa: PLC0415 - (the same)
 
-    session, desk, board = kernel.session, Desk(), Board()
+    session, desk, board = kernel.session, PageQueries(), Board()
     rows, graph, name = session.status(), session.graph(), session.services.notebook
     desk.subject = Subject(kernel.store, name, graph, {row.step.name: row for row in rows}, session.services.folder)
     requests = [each.request for each in kernel.store.approvals(name) if each.verdict is None]
@@ -194,7 +194,7 @@ def _state(kernel: Any) -> dict[str, Any]:
     answers: dict[str, Any] = {name: desk.answer(message).get("data") for name, message in asked.items()}
     runs = [run["run_id"] for run in answers["runs"][:2]]
     answers["compare"] = desk.answer({"do": "compare", "runs": runs[::-1]})["data"]
-    live = board.live() | {"now": time.time(), "how": Manner().view({})}
+    live = board.live() | {"now": time.time(), "how": RunSettings().view({})}
     return {"graph": graph_view(graph, name), "live": live, "answers": answers}
 
 

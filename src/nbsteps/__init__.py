@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nbsteps.core.errors import NbstepsError, NoRetry, Retry, Skip, StepTimeout
     from nbsteps.core.mapped import MapOutput
     from nbsteps.core.missing import MISSING
-    from nbsteps.engine.meanwhile import progress
+    from nbsteps.engine.monitoring import progress
 
 _API = frozenset(
     {
@@ -95,7 +95,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(errors, name)
     if name == "progress":
-        from nbsteps.engine.meanwhile import progress  # noqa: PLC0415 - keeps import nbsteps fast
+        from nbsteps.engine.monitoring import progress  # noqa: PLC0415 - keeps import nbsteps fast
 
         return progress
     if name == "MapOutput":

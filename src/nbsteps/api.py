@@ -21,7 +21,7 @@ from nbsteps.core.states import RunState
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nbsteps.notebook.waited import Waited
+    from nbsteps.notebook.waiting_runs import Waited
     from nbsteps.store.store import DuckStore
 
 AnyPath = str | PathLike[str]

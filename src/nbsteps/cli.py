@@ -209,7 +209,7 @@ def _told_apart(args: argparse.Namespace) -> Path | None:
 def _filter(notebook: Path | None) -> dict[str, str]:
     """What chooses the rows of a notebook, which may be gone by now."""
     from nbsteps.config import project_root  # noqa: PLC0415 - keeps --help fast
-    from nbsteps.notebook.machine import notebook_name  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.notebook.host import notebook_name  # noqa: PLC0415 - keeps --help fast
 
     if notebook is None:
         return {}

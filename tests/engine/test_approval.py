@@ -17,8 +17,8 @@ from nbsteps.core.policies import OnExpire, OnReject
 from nbsteps.core.states import ApprovalState, StepState
 from nbsteps.engine.approval import Approvals, short
 from nbsteps.engine.bindings import Bound, unique_digest
-from nbsteps.engine.deciding import Desk
-from nbsteps.engine.executed import Open, Refused
+from nbsteps.engine.contracts import Open, Refused
+from nbsteps.engine.deciding import Decisions
 from nbsteps.engine.judge import Identity
 from nbsteps.engine.services import Host, Services
 from nbsteps.testing import FakeClock, FakeEvaluator, MemoryStore
@@ -64,8 +64,8 @@ class Office:
         self.services.emit(StepEnded(self.clock.now(), self.run_id, "pay", state, ""))
 
     @property
-    def desk(self) -> Desk:
-        return self.gate.desk
+    def decisions(self) -> Decisions:
+        return self.gate.decisions
 
 
 def wait(office: Office, **given: str) -> Request:
@@ -102,7 +102,7 @@ def test_it_is_asked_once_and_announced_once_a_run() -> None:
 def test_an_approval_in_another_process_opens_the_gate_with_its_values() -> None:
     office = Office(ask=(read_field("amount:float=0.5"), read_field("day:date")))
     wait(office)
-    done = office.other().desk.approve("pay", {"amount": "0.25", "day": "2026-01-31"}, "looks right")
+    done = office.other().decisions.approve("pay", {"amount": "0.25", "day": "2026-01-31"}, "looks right")
     assert done.verdict is not None
     assert (done.verdict.by, done.verdict.comment) == ("bob", "looks right")
     opened = office.check()
@@ -116,7 +116,7 @@ def test_whether_a_request_was_decided_meanwhile_is_seen() -> None:
     office = Office(approve_timeout=60.0)
     first = wait(office)
     assert not office.gate.decided(first)
-    office.other().desk.reject("pay")
+    office.other().decisions.reject("pay")
     assert office.gate.decided(first)
     second = wait(office, rows="9" * 32)
     office.clock.time += 60.0
@@ -131,7 +131,7 @@ def test_a_request_is_void_when_what_it_showed_changes(change: dict[str, str]) -
     second = wait(office, **change)
     assert second.request_id != first.request_id
     assert office.store.verdicts[first.request_id].state is ApprovalState.VOID
-    assert [request.request_id for request in office.desk.waiting()] == [second.request_id]
+    assert [request.request_id for request in office.decisions.waiting()] == [second.request_id]
     third = wait(office)
     assert third.request_id not in {first.request_id, second.request_id}
 
@@ -140,7 +140,7 @@ def test_a_request_is_void_when_what_it_showed_changes(change: dict[str, str]) -
 def test_another_question_is_asked_again(options: dict[str, Any]) -> None:
     office = Office()
     wait(office)
-    office.desk.approve("pay", {})
+    office.decisions.approve("pay", {})
     assert isinstance(office.check(), Open)
     office.options = replace(office.options, **options)
     wait(office)
@@ -149,7 +149,7 @@ def test_another_question_is_asked_again(options: dict[str, Any]) -> None:
 def test_an_approval_holds_for_what_it_was_given_for() -> None:
     office = Office()
     wait(office)
-    office.desk.approve("pay", {})
+    office.decisions.approve("pay", {})
     wait(office, rows="9" * 32)
     assert isinstance(office.check(), Open)
 
@@ -176,7 +176,7 @@ def test_what_is_shown_and_is_no_input_counts() -> None:
 def test_a_rejection_keeps_the_body_from_running(on_reject: OnReject, state: StepState) -> None:
     office = Office(on_reject=on_reject)
     wait(office)
-    office.desk.reject("pay", "too much")
+    office.decisions.reject("pay", "too much")
     assert office.check() == Refused(state, "rejected by ana: too much")
     office.end(state)
     office.run("r2")
@@ -203,8 +203,8 @@ def test_a_request_expires_also_while_nobody_looks(
     later.clock.time = office.clock.time + 61.0
     later.run("r2")
     assert later.check() == expected
-    assert "expired" in refused(lambda: later.desk.approve("pay", {}))
-    assert "expired" in refused(lambda: later.desk.reject("pay"))
+    assert "expired" in refused(lambda: later.decisions.approve("pay", {}))
+    assert "expired" in refused(lambda: later.decisions.reject("pay"))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_who_comes_too_late_hears_what_that_means(rule, mend) -> None:
     wait(office)
     office.clock.time += 60.0
     with pytest.raises(UsageError) as error:
-        office.desk.approve("pay", {})
+        office.decisions.approve("pay", {})
     assert mend in error.value.problem.hint
 
 
@@ -224,7 +224,7 @@ def test_who_comes_too_late_is_refused_although_nobody_looked_before() -> None:
     office = Office(approve_timeout=60.0)
     wait(office)
     office.clock.time += 60.0
-    assert "its last request has expired" in refused(lambda: office.desk.approve("pay", {}))
+    assert "its last request has expired" in refused(lambda: office.decisions.approve("pay", {}))
     assert office.check() == Refused(StepState.FAILED, "approval expired")
 
 
@@ -250,7 +250,7 @@ def test_a_form_that_is_not_valid_changes_nothing() -> None:
         ({"amount": "1", "size": "huge"}, "size: 'huge' is none of small, large"),
         ({"amount": "1", "colour": "red"}, "colour: the form has no such field"),
     ]:
-        assert said in refused(lambda given=given: office.desk.approve("pay", given))  # type: ignore[misc]
+        assert said in refused(lambda given=given: office.decisions.approve("pay", given))  # type: ignore[misc]
     assert office.store.events == before
     wait(office)
 
@@ -259,35 +259,35 @@ def test_only_the_approvers_decide() -> None:
     office = Office(approvers=("ana", "carl"))
     wait(office)
     assert "bob may not decide this: approvers are ana, carl" in refused(
-        lambda: office.other("bob").desk.approve("pay", {})
+        lambda: office.other("bob").decisions.approve("pay", {})
     )
-    assert "may not decide" in refused(lambda: office.other("").desk.reject("pay"))
-    office.other("carl").desk.reject("pay")
+    assert "may not decide" in refused(lambda: office.other("").decisions.reject("pay"))
+    office.other("carl").decisions.reject("pay")
     assert isinstance(office.check(), Refused)
 
 
 def test_the_first_decision_counts() -> None:
     office = Office()
     wait(office)
-    office.desk.approve("pay", {})
-    assert "its last request is approved by ana" in refused(lambda: office.other("bob").desk.reject("pay"))
+    office.decisions.approve("pay", {})
+    assert "its last request is approved by ana" in refused(lambda: office.other("bob").decisions.reject("pay"))
     assert isinstance(office.check(), Open)
 
 
 def test_two_who_decide_the_same_request_at_once_do_not_both_win() -> None:
     office = Office()
     request = wait(office)
-    bob = office.other("bob").desk
-    office.desk.decide(request, ApprovalState.REJECTED, by="ana")
+    bob = office.other("bob").decisions
+    office.decisions.decide(request, ApprovalState.REJECTED, by="ana")
     said = refused(lambda: bob._decided(request, ApprovalState.APPROVED, "", {}))
     assert "rejected by ana" in said
 
 
 def test_where_nothing_waits_others_that_do_are_named() -> None:
     office = Office()
-    assert "no step of test.ipynb waits" in refused(lambda: office.desk.approve("ship", {}))
+    assert "no step of test.ipynb waits" in refused(lambda: office.decisions.approve("ship", {}))
     wait(office)
-    assert "waiting: pay" in refused(lambda: office.desk.approve("ship", {}))
+    assert "waiting: pay" in refused(lambda: office.decisions.approve("ship", {}))
 
 
 def test_a_question_that_cannot_be_filled_in_fails_the_step() -> None:
@@ -301,7 +301,7 @@ def test_a_question_that_cannot_be_filled_in_fails_the_step() -> None:
 def test_a_cleared_step_is_asked_again() -> None:
     office = Office()
     wait(office)
-    office.desk.reject("pay")
+    office.decisions.reject("pay")
     office.services.emit(Cleared(office.clock.now(), NOTEBOOK, "pay"))
     wait(office)
 

@@ -9,7 +9,7 @@ from nbsteps.core.errors import UsageError
 from nbsteps.core.events import Accepted, ApprovalDecided, StepWaiting
 from nbsteps.core.states import ApprovalState, RunState
 from nbsteps.engine.accepting import accept
-from nbsteps.engine.deciding import Desk
+from nbsteps.engine.deciding import Decisions
 from nbsteps.engine.services import Host
 from nbsteps.testing import MemoryStore
 from tests.engine.acting import Played, again, begin, play
@@ -27,10 +27,10 @@ def cells(options="", body="paid = sum(rows)"):
     return LOAD, pay(options, body), OTHER, SHIP
 
 
-def office(played: Played, user="ana") -> Desk:
+def office(played: Played, user="ana") -> Decisions:
     """Where somebody in another process decides."""
     services = played.session.services
-    return Desk(services.store, services.clock, services.notebook, user, services.store.emit)
+    return Decisions(services.store, services.clock, services.notebook, user, services.store.emit)
 
 
 def kernel(played: Played, *other, **options) -> Played:
@@ -89,7 +89,7 @@ def test_38_a_run_in_this_kernel_is_resumed_as_it_was_asked_for():
     session = begin(*cells())
     assert session.resume() is None
     again(session, "pay")
-    session.gate.desk.approve("pay", {})
+    session.gate.decisions.approve("pay", {})
     result, _errors = session.resume()
     assert {name: str(step.state) for name, step in result.steps.items()} == {"load": "cached", "pay": "succeeded"}
     assert session.resume() is None
@@ -104,7 +104,7 @@ def test_38_a_run_that_still_goes_on_sees_the_approval():
         return 1
 
     session = begin(LOAD, pay(), "%%step other --out size\nsize = decide()", SHIP, decide=decide)
-    desks.append(session.gate.desk)
+    desks.append(session.gate.decisions)
     played = again(session)
     assert played.said() == dict.fromkeys(("load", "pay", "other", "ship"), "succeeded")
     assert played.executed == ["load", "other", "pay", "ship"]
@@ -123,7 +123,7 @@ def test_38_a_step_that_waits_for_a_retry_keeps_the_run_looking():
 
     other = "%%step other --retries 1 --retry-delay 60s --out size\nsize = decide()"
     session = begin(LOAD, pay(), other, SHIP, decide=decide)
-    desks.append(session.gate.desk)
+    desks.append(session.gate.decisions)
     assert again(session).executed == ["load", "other", "pay", "ship", "other"]
 
 
@@ -132,7 +132,7 @@ def test_38_a_lone_cell_waits_and_runs_after_the_approval():
     session = begin(*cells())
     again(session, "load")
     assert str(session.run_cell("pay").step.state) == "waiting"
-    session.gate.desk.approve("pay", {})
+    session.gate.decisions.approve("pay", {})
     assert str(session.run_cell("pay").step.state) == "succeeded"
 
 
@@ -320,5 +320,5 @@ def test_the_user_of_this_kernel_is_who_decides():
     session = begin(*cells())
     again(session)
     session.services.host = Host("host", 1, "carl")
-    session.gate.desk.reject("pay")
+    session.gate.decisions.reject("pay")
     assert again(session).said()["pay"] == "skipped(rejected by carl)"

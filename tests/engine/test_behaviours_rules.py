@@ -332,7 +332,7 @@ def test_18_so_it_is_while_a_run_waits_for_a_person():
     cells = (step("send", "1", "--cache run"), step("pay", "send", "--approve 'go on?'"))
     first = play(*cells, store=store)
     assert first.said() == {"send": "succeeded", "pay": "waiting(go on?)"}
-    first.session.gate.desk.approve("pay", {})
+    first.session.gate.decisions.approve("pay", {})
     second = play(*cells, store=store)
     assert (second.executed, second.said()) == (["pay"], {"send": "cached", "pay": "succeeded"})
     assert play(*cells, store=store).executed == ["send"]

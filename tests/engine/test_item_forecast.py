@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbsteps.engine import itemforecast
+from nbsteps.engine.maps import forecast
 from tests.engine.acting import again, begin
 
 LOAD = "%%step load\nrows = [1, 2, 3, 3]"
@@ -51,6 +51,6 @@ def test_what_is_large_or_wrong_is_not_counted(monkeypatch):
     first = begin(LOAD, WORK)
     again(first)
     cells = LOAD, WORK.replace("* 2", "* 3")
-    monkeypatch.setattr(itemforecast, "_SMALL", 0)
+    monkeypatch.setattr(forecast, "_SMALL", 0)
     assert due(begin(*cells, store=first.services.store)) == "run: code changed"
     assert due(begin("rows = 'text'", cells[1])) == "run: never ran"

@@ -20,7 +20,7 @@ from nbsteps.core.events import ItemsSucceeded, StepEnded, StepRestored, StepSuc
 from nbsteps.core.missing import MISSING
 from nbsteps.core.states import GOOD, TERMINAL, ApprovalState, StepState
 from nbsteps.engine.approval import Approvals
-from nbsteps.engine.executed import Means
+from nbsteps.engine.contracts import Means
 from nbsteps.testing import FakeEvaluator, MemoryStore
 from tests.engine.acting import begin
 from tests.engine.hands import HandLanes
@@ -225,7 +225,7 @@ class Orchestration(RuleBasedStateMachine):
             assert waiting <= {cell.name for cell in self.cells if cell.asks} - asked
             asked |= waiting
             for name in waiting:
-                Approvals(self.session.services).desk.approve(name, {"plus": PLUS})
+                Approvals(self.session.services).decisions.approve(name, {"plus": PLUS})
 
     def check_plan(self, plan, result):
         """Where nothing fails, what was forecast for certain is what happened."""

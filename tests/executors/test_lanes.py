@@ -12,9 +12,9 @@ import pytest
 
 from nbsteps.core.errors import CrashedError, UnsendableError, UsageError
 from nbsteps.core.model import Cell, Step, StepOptions
-from nbsteps.executors.ear import Ear, speaking
 from nbsteps.executors.parcel import pack, unpack
 from nbsteps.executors.pool import Pool, check
+from nbsteps.executors.progress_listener import ProgressListener, speaking
 from nbsteps.notebook.worker import perform
 from nbsteps.ports import Order, Outcome, Reply
 
@@ -255,10 +255,10 @@ def test_progress_comes_back_from_an_executor_of_the_users_while_the_body_runs(m
 
 def test_only_who_was_given_an_order_is_heard():
     said, heard = [], threading.Event()
-    ear = Ear()
-    place = ear.hear(lambda *words: said.append(words) or heard.set())
-    other = ear.hear(lambda *_: pytest.fail("another order's"))
-    ear.forget(other)
+    listener = ProgressListener()
+    place = listener.hear(lambda *words: said.append(words) or heard.set())
+    other = listener.hear(lambda *_: pytest.fail("another order's"))
+    listener.forget(other)
     for wrong in (other, place._replace(secret=place.secret[::-1]), place._replace(machine="elsewhere"), None):
         speaking(wrong)(0, 1.0, 2.0, "not this")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
@@ -266,7 +266,7 @@ def test_only_who_was_given_an_order_is_heard():
     speaking(place)(0, 1.0, 2.0, "this")
     assert heard.wait(60)
     assert said == [(0, 1.0, 2.0, "this")]
-    ear.close()
+    listener.close()
     speaking(place)(0, 2.0, 2.0, "into the void")
 
 

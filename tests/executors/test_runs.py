@@ -6,9 +6,9 @@ from traitlets.config import Config
 
 from nbsteps.core.events import ItemsStarted, ItemsSucceeded, Progressed
 from nbsteps.core.states import RunState, StepState
-from nbsteps.engine.executed import Means
+from nbsteps.engine.contracts import Means
 from nbsteps.executors.pool import Pool
-from nbsteps.notebook.machine import SystemClock
+from nbsteps.notebook.host import SystemClock
 from nbsteps.notebook.threaded import ThreadBodies
 from nbsteps.notebook.worker import perform
 from nbsteps.testing import make_session

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from nbsteps.core.model import Part
-from nbsteps.identity.counted import Counting
+from nbsteps.identity.data_files import Counting
 from nbsteps.identity.filehash import file_state
 from nbsteps.identity.files import changed, declared_files, note_read, observe_reads
 

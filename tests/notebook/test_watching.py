@@ -17,7 +17,7 @@ from nbsteps.core.graph import build
 from nbsteps.core.model import Cell, Run
 from nbsteps.core.states import RunState
 from nbsteps.display.headless import fact_lines
-from nbsteps.notebook.telling import VARIABLE, Told, depths, listening, teller
+from nbsteps.notebook.progress_feed import VARIABLE, FeedReader, depths, feed_writer, listening
 from nbsteps.notebook.watching import is_terminal, run_watched
 
 CELLS = ("%load_ext nbsteps", "%%step load\nraw = 1", "%%step clean\nrows = raw + 1")
@@ -26,7 +26,7 @@ GRAPH = build(tuple(Cell(f"cell {number}", source) for number, source in enumera
 
 def test_what_a_kernel_tells_arrives_in_order_and_is_whole_at_the_end(tmp_path):
     with listening() as told:
-        told_by = teller(GRAPH)
+        told_by = feed_writer(GRAPH)
         run = Run("r", "nb", "cli", 0.0, "h", 1, "u")
         for event in (
             RunStarted(0.0, run, ("load", "clean")),
@@ -45,7 +45,7 @@ def test_what_a_kernel_tells_arrives_in_order_and_is_whole_at_the_end(tmp_path):
 
 def test_half_a_line_waits_for_its_other_half(tmp_path):
     path = tmp_path / "progress"
-    told = Told(path)
+    told = FeedReader(path)
     assert told.read() == []
     path.write_text('{"a": 1}\n{"b"', encoding="utf-8")
     assert told.read() == [{"a": 1}]
@@ -55,9 +55,9 @@ def test_half_a_line_waits_for_its_other_half(tmp_path):
 
 
 def test_nobody_is_told_where_nobody_asked_or_nothing_can_be_written(tmp_path, monkeypatch):
-    assert teller(GRAPH) is None
+    assert feed_writer(GRAPH) is None
     monkeypatch.setenv(VARIABLE, str(tmp_path / "no" / "folder"))
-    assert teller(GRAPH) is None
+    assert feed_writer(GRAPH) is None
 
 
 def test_depths_are_the_longest_chains():

@@ -10,7 +10,7 @@ from pathlib import Path
 from nbsteps.core.errors import UsageError
 from nbsteps.core.model import Cell, Part, PartKind, Step, StepOptions
 from nbsteps.engine.approval import Approvals
-from nbsteps.engine.deciding import Desk
+from nbsteps.engine.deciding import Decisions
 from nbsteps.engine.judge import Identity
 from nbsteps.engine.services import Host, Services
 from nbsteps.store.store import DuckStore
@@ -56,8 +56,8 @@ def together(*calls: Callable[[], object]) -> list[object]:
 def test_one_decision_wins_and_the_other_hears_of_it(opened: Opened) -> None:
     asking, here, there = opened(), opened(), opened()
     script = Script(asking)
-    ana = Desk(here, Clock(), NOTEBOOK, "ana", here.emit)
-    bob = Desk(there, Clock(), NOTEBOOK, "bob", there.emit)
+    ana = Decisions(here, Clock(), NOTEBOOK, "ana", here.emit)
+    bob = Decisions(there, Clock(), NOTEBOOK, "bob", there.emit)
     for number in range(8):
         step = f"s{number}"
         script.ask(step, f"q{number}", expires_at=None, approvers=())

@@ -11,7 +11,7 @@ import pytest
 from nbsteps.config import Config
 from nbsteps.core.events import Cleared, StepEnded
 from nbsteps.core.states import StepState
-from nbsteps.store import glance, journal, picture, reading
+from nbsteps.store import journal, reading, snapshot_rows, warm_start
 from nbsteps.store.snapshot import SnapshotFile
 from tests.store.asking import Opened, answers, filled, without
 from tests.store.script import NOTEBOOK, Script, keys
@@ -77,7 +77,7 @@ def test_a_reader_folds_what_is_too_long_for_it(
     opens.clear()
     answers(opened())
     assert opens == []
-    monkeypatch.setattr(glance, "LEFT_BYTES", 10)
+    monkeypatch.setattr(warm_start, "LEFT_BYTES", 10)
     answers(opened())
     assert opens
 
@@ -131,7 +131,7 @@ os._exit(0)
 
 
 def test_only_part_of_a_large_store_is_taken(opened: Opened, opens: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture, "STEPS", 3)
+    monkeypatch.setattr(snapshot_rows, "STEPS", 3)
     filled(opened())
     script = Script(opened(), "r2")
     script.succeed("d")
@@ -157,7 +157,7 @@ def test_only_part_of_a_large_store_is_taken(opened: Opened, opens: list[str], m
 def test_only_the_newest_items_are_taken(
     opened: Opened, opens: list[str], monkeypatch: pytest.MonkeyPatch, items: int
 ) -> None:
-    monkeypatch.setattr(picture, "ITEMS", items)
+    monkeypatch.setattr(snapshot_rows, "ITEMS", items)
     filled(opened())
     opens.clear()
     found = answers(opened())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from nbsteps.core.events import Cleared
-from nbsteps.store import merge, picture, reading
+from nbsteps.store import merge, reading, snapshot_rows
 from nbsteps.store.snapshot import SnapshotFile
 from nbsteps.store.store import DuckStore
 from tests.store.asking import STEPS, answers
@@ -45,7 +45,7 @@ class Shared(RuleBasedStateMachine):
     def sizes(self, most: int, whole: int) -> None:
         """Small and large stores are read in different ways."""
         self.patches = [
-            mock.patch.multiple(picture, STEPS=most, ITEMS=most),
+            mock.patch.multiple(snapshot_rows, STEPS=most, ITEMS=most),
             mock.patch.object(reading, "WHOLE", whole),
         ]
         for patch in self.patches:
@@ -64,7 +64,7 @@ class Shared(RuleBasedStateMachine):
     @staticmethod
     def _abandon(store: DuckStore) -> None:
         store.ledger._journal.abandon()
-        store.ledger._pulse.close()
+        store.ledger._heartbeat.close()
         store.ledger.drop()
 
     def _script(self, number: int) -> Script:

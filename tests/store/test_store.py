@@ -16,7 +16,7 @@ from nbsteps.core.events import Cleared, RunStarted, StepEnded
 from nbsteps.core.model import Run
 from nbsteps.core.states import StepState
 from nbsteps.identity.content import digest
-from nbsteps.store import ledger, picture, reading
+from nbsteps.store import ledger, reading, snapshot_rows
 from nbsteps.store.store import DuckStore
 from tests.store.script import NOTEBOOK, PARTS, Script, keys
 
@@ -146,7 +146,7 @@ def test_a_large_store_is_read_by_what_is_asked_for(
     opened: Callable[..., DuckStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "WHOLE", 2)
-    monkeypatch.setattr(picture, "STEPS", 2)
+    monkeypatch.setattr(snapshot_rows, "STEPS", 2)
     script = Script(opened())
     for step in "abcde":
         script.succeed(step)
@@ -201,7 +201,7 @@ def test_a_table_moves_into_duckdb_and_its_old_location_still_serves(
 def test_a_value_evicted_from_memory_before_the_merge_is_found(opened: Callable[..., DuckStore]) -> None:
     store = opened()
     artifact = Script(store).succeed("a", "text").outputs["out"]
-    store.vault.forget(artifact.digest)
+    store.value_cache.forget(artifact.digest)
     assert store.get(artifact) == "text"
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nbsteps.core import quoted, syntax
+from nbsteps.core.assignments import Ledger, Path, join
 from nbsteps.core.escapes import MAGIC
-from nbsteps.core.ledger import Ledger, Path, join
 from nbsteps.core.scopes import Uses, function_uses
 
 _WRAPPERS = frozenset({"partial", "partialmethod", "wraps", "cache", "lru_cache", "singledispatch", "vectorize", "jit"})

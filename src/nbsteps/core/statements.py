@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from nbsteps.core import syntax
+from nbsteps.core.assignments import Path, State, join
 from nbsteps.core.flow import Flow
-from nbsteps.core.ledger import Path, State, join
 from nbsteps.core.scopes import Scope, alias_uses, class_header, class_uses, function_uses, merge
 
 

@@ -22,8 +22,8 @@ from nbsteps.core.placeholders import fill, placeholders
 from nbsteps.core.policies import OnExpire, OnReject
 from nbsteps.core.states import ApprovalState, StepState
 from nbsteps.engine.bindings import is_volatile
-from nbsteps.engine.deciding import Desk
-from nbsteps.engine.executed import Open, Refused
+from nbsteps.engine.contracts import Open, Refused
+from nbsteps.engine.deciding import Decisions
 from nbsteps.engine.judge import Identity
 from nbsteps.engine.services import Services, new_id
 from nbsteps.identity import content
@@ -42,10 +42,10 @@ class Approvals:
         self._announced: set[tuple[str, str]] = set()
 
     @property
-    def desk(self) -> Desk:
+    def decisions(self) -> Decisions:
         """Where requests of this notebook are decided."""
         services = self._services
-        return Desk(services.store, services.clock, services.notebook, services.host.user, services.emit)
+        return Decisions(services.store, services.clock, services.notebook, services.host.user, services.emit)
 
     def check(self, step: Step, identity: Identity, run_id: str, shown: Shown) -> Open | Refused | Request:
         """Whether a person let the body run.
@@ -71,7 +71,7 @@ class Approvals:
         """Whether a request that waited has been decided meanwhile, by whoever and wherever, or by its time."""
         every = self._services.store.approvals(request.notebook, request.step)
         mine = next((each for each in every if each.request.request_id == request.request_id), None)
-        return mine is None or self.desk.settled(mine).verdict is not None
+        return mine is None or self.decisions.settled(mine).verdict is not None
 
     def known(self, step: Step, identity: Identity) -> Open | None:
         """What :meth:`check` would open with, asking nobody: for a forecast. None where it would not open."""
@@ -83,10 +83,10 @@ class Approvals:
 
     def withdraw(self, steps: Iterable[str]) -> None:
         """Nobody needs to decide about these steps any more."""
-        desk = self.desk
+        decisions = self.decisions
         for step in steps:
-            for request in desk.waiting(step):
-                desk.decide(request, ApprovalState.VOID, by="", comment="cleared")
+            for request in decisions.waiting(step):
+                decisions.decide(request, ApprovalState.VOID, by="", comment="cleared")
 
     def _answer(self, found: Approval, run_id: str) -> Open | Refused | Request:
         request, verdict = found.request, found.verdict
@@ -104,10 +104,10 @@ class Approvals:
 
     def _found(self, step: Step, key: str) -> Approval | None:
         """The newest request under this key that is not void."""
-        desk = self.desk
+        decisions = self.decisions
         for each in self._services.store.approvals(self._services.notebook, step.name):
             if each.request.key == key:
-                settled = desk.settled(each)
+                settled = decisions.settled(each)
                 if settled.verdict is None or settled.verdict.state is not ApprovalState.VOID:
                     return settled
         return None
@@ -124,10 +124,10 @@ class Approvals:
 
     def _void(self, step: Step, key: str) -> None:
         """What was asked about other inputs or other code is of no use any more."""
-        desk = self.desk
+        decisions = self.decisions
         for each in self._services.store.approvals(self._services.notebook, step.name):
-            if each.verdict is None and each.request.key != key and desk.settled(each).verdict is None:
-                desk.decide(each.request, ApprovalState.VOID, by="", comment="inputs or code changed")
+            if each.verdict is None and each.request.key != key and decisions.settled(each).verdict is None:
+                decisions.decide(each.request, ApprovalState.VOID, by="", comment="inputs or code changed")
 
     def _ask(self, step: Step, identity: Identity, key: str, run_id: str, shown: Shown) -> Open | Refused | Request:
         values = shown()

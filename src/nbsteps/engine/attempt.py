@@ -19,9 +19,9 @@ from nbsteps.core.events import AttemptEnded, AttemptStarted, StepSucceeded
 from nbsteps.core.model import Artifact, Attempt, Failure, Part, Result, Step
 from nbsteps.core.states import AttemptState
 from nbsteps.engine.bindings import NO_VALUE, Bindings, digest_or_unique, is_volatile, unique_digest
-from nbsteps.engine.executed import Executed, Trial
+from nbsteps.engine.contracts import Executed, Trial
 from nbsteps.engine.judge import Identity
-from nbsteps.engine.meanwhile import told
+from nbsteps.engine.monitoring import told
 from nbsteps.engine.retrying import timeout_of
 from nbsteps.engine.services import Services
 from nbsteps.identity import content

@@ -27,7 +27,7 @@ _AFTER_EXPIRY: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Decisions:
     """Where requests of one notebook are decided.
 
     Attributes:

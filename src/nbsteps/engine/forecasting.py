@@ -15,8 +15,8 @@ from nbsteps.core.states import StepState
 from nbsteps.engine.bindings import ABSENT, NO_VALUE, Bound, stored
 from nbsteps.engine.conditions import holds
 from nbsteps.engine.contexts import ContextError
-from nbsteps.engine.itemforecast import due_items
 from nbsteps.engine.judge import Identity
+from nbsteps.engine.maps.forecast import due_items
 
 if TYPE_CHECKING:
     from nbsteps.engine.session import Session

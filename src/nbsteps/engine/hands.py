@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nbsteps.engine.bindings import Bindings
-from nbsteps.engine.elsewhere import StepLanes
-from nbsteps.engine.executed import Crew, Gate
+from nbsteps.engine.contracts import Crew, Gate
+from nbsteps.engine.dispatch import StepLanes
 from nbsteps.engine.judge import Judge
-from nbsteps.engine.mapping import ItemMapper
+from nbsteps.engine.maps.mapper import ItemMapper
 from nbsteps.engine.services import Services
 
 

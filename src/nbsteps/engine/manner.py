@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from nbsteps.core.model import Run, RunResult, Wishes
 from nbsteps.core.states import StepState
-from nbsteps.engine.executed import Means
+from nbsteps.engine.contracts import Means
 from nbsteps.engine.services import Services, new_id
 
 

@@ -18,14 +18,14 @@ from nbsteps.core.states import GOOD, RunState, StepState
 from nbsteps.engine.agenda import Agenda
 from nbsteps.engine.attempt import describe
 from nbsteps.engine.bindings import Bindings
-from nbsteps.engine.book import Book
 from nbsteps.engine.contexts import ContextKeeper
-from nbsteps.engine.executed import Crew, Executed
+from nbsteps.engine.contracts import Crew, Executed
 from nbsteps.engine.judge import Judge
+from nbsteps.engine.lifecycle import Lifecycle
 from nbsteps.engine.live import LiveInputs
 from nbsteps.engine.manner import Manner
 from nbsteps.engine.services import Services
-from nbsteps.engine.turns import Turns
+from nbsteps.engine.tracking import Tracker
 from nbsteps.engine.work import NO_WISH, Wish, Work
 
 _LEAST: Final = 0.02
@@ -57,30 +57,32 @@ class Runner:
         self._flying: dict[str, Work] = {}
         self._remade: tuple[str, ...] = ()
         self.run = run
-        self.book = Book(services, run.run_id)
+        self.tracker = Tracker(services, run.run_id)
         fail_fast = self._manner.fail_fast
         means = self._manner.means
-        self._turns = Turns(services, bindings, keeper, self.book, crew or Crew(), means, fail_fast=fail_fast)
-        self._turns.yard.beside = self._beside
+        self._lifecycle = Lifecycle(
+            services, bindings, keeper, self.tracker, crew or Crew(), means, fail_fast=fail_fast
+        )
+        self._lifecycle.capacity.beside = self._beside
         self._graph = graph
-        self._agenda = Agenda(graph, (), self.book.bad)
-        self.book.on_end = self._ended
-        self._turns.over(graph, judge)
+        self._agenda = Agenda(graph, (), self.tracker.bad)
+        self.tracker.on_end = self._ended
+        self._lifecycle.over(graph, judge)
 
     def over(self, graph: Graph, judge: Judge) -> None:
         """Go on with the notebook as it has become."""
-        self._turns.over(graph, judge)
+        self._lifecycle.over(graph, judge)
         if graph is not self._graph:
             self._graph = graph
-            self._agenda = Agenda(graph, (), self.book.bad)
+            self._agenda = Agenda(graph, (), self.tracker.bad)
             self._agenda.add(name for name in self._names if name in graph.steps and self._waits(name))
 
     def _waits(self, name: str) -> bool:
-        return not self.book.over(name) and name not in self._delayed and name not in self._flying
+        return not self.tracker.over(name) and name not in self._delayed and name not in self._flying
 
     def _ended(self, name: str, state: StepState) -> None:
         self._agenda.ended(name, good=state in GOOD)
-        self._turns.slowness.end(name)
+        self._lifecycle.slowness.end(name)
 
     def start(self, names: Iterable[str]) -> None:
         """Announce the run over these steps."""
@@ -98,14 +100,14 @@ class Runner:
         if state is RunState.CANCELLED:
             self.cancel(self._names)
         self._ground()
-        book = self.book
-        for name in rules.caught(self._graph, book.states):
-            book.steps[name] = replace(book.steps[name], handled=True)
+        tracker = self.tracker
+        for name in rules.caught(self._graph, tracker.states):
+            tracker.steps[name] = replace(tracker.steps[name], handled=True)
         state = state or self._state()
         now = self._services.clock.now()
         self.run = replace(self.run, state=state, ended_at=now)
         self._services.emit(RunEnded(now, self.run.run_id, state))
-        steps = dict(book.steps)
+        steps = dict(tracker.steps)
         if state is RunState.WAITING:
             steps |= {name: self.held(name) for name in self._names if name not in steps}
         order = [name for name in self._graph.steps if name in steps]
@@ -113,8 +115,8 @@ class Runner:
 
     def _state(self) -> RunState:
         """What follows from the steps; a run that left one without its turn did not succeed."""
-        state = rules.run_state(self._graph, self.book.states)
-        left = [name for name in self._names if not self.book.over(name)]
+        state = rules.run_state(self._graph, self.tracker.states)
+        left = [name for name in self._names if not self.tracker.over(name)]
         if state is not RunState.SUCCEEDED or not left:
             return state
         # A cell by itself whose turn has to wait for a person that another run has asked: nothing went wrong.
@@ -123,7 +125,7 @@ class Runner:
     def held(self, name: str) -> StepRun:
         """A step that could not be looked at, because something before it waits for a person."""
         before = self._graph.ancestors([name]) if name in self._graph.steps else ()
-        states = self.book.standing()
+        states = self.tracker.standing()
         waiting = [step for step in self._graph.steps if step in before and states.get(step) is StepState.WAITING]
         return StepRun(name, StepState.PENDING, f"step {waiting[0]} waits for approval" if waiting else "")
 
@@ -133,9 +135,9 @@ class Runner:
         try:
             self._drive(None)
             if self._tripped():
-                self.book.cancel(self._names, f"step {self._tripped()} failed (--fail-fast)")
+                self.tracker.cancel(self._names, f"step {self._tripped()} failed (--fail-fast)")
         except KeyboardInterrupt as interrupt:
-            self.book.errors.setdefault("", interrupt)
+            self.tracker.errors.setdefault("", interrupt)
             return self.finish(RunState.CANCELLED)
         except BaseException:
             self.finish(RunState.FAILED)
@@ -160,8 +162,8 @@ class Runner:
         Raises:
             KeyboardInterrupt: the user interrupted.
         """
-        if self.book.over(name):
-            self.book.reopen(name)
+        if self.tracker.over(name):
+            self.tracker.reopen(name)
         if found.ruling is Ruling.WAIT:
             return
         if found.ruling is not Ruling.RUN:
@@ -181,7 +183,7 @@ class Runner:
     def _drive(self, only: tuple[str, tuple[str, ...]] | None) -> None:
         """Take steps until nothing is left that could be taken; with ``only``, until its step ended."""
         cancel = self._services.cancel
-        while only is None or not self.book.over(only[0]):
+        while only is None or not self.tracker.over(only[0]):
             if cancel.asked:
                 cancel.check()
             if self._flying:
@@ -204,14 +206,14 @@ class Runner:
         if self._manner.fail_fast and self._tripped():
             self._wind_down(f"step {self._tripped()} failed (--fail-fast)")
             return None
-        decided = self._turns.doors.decided
+        decided = self._lifecycle.preconditions.decided
         if only is not None:
             name = self._agenda.take_of((*self._remade, *only[1])) or decided(only[1])
             if name is not None:
                 return name
         if self._is_hungry():
             # The main thread has something to do: what needs none can start.
-            return self._spare(self._turns.flies)
+            return self._spare(self._lifecycle.flies)
         return (self._agenda.take() or decided()) if only is None else self._spare(lambda _: True)
 
     def _is_hungry(self) -> bool:
@@ -220,7 +222,7 @@ class Runner:
     def _wind_down(self, reason: str) -> None:
         """Start nothing more: no other attempt, no item."""
         for name in list(self._delayed):
-            self._turns.give_up(self._delayed.pop(name), reason)
+            self._lifecycle.give_up(self._delayed.pop(name), reason)
         for work in self._flying.values():
             if work.flying is not None:
                 work.flying.wind_down(reason)
@@ -238,7 +240,7 @@ class Runner:
         if not self._manner.fail_fast:
             return ""
         handled = {caught for _, caught in self._graph.catches}
-        failed = (name for name, state in self.book.states.items() if state is StepState.FAILED)
+        failed = (name for name, state in self.tracker.states.items() if state is StepState.FAILED)
         return next((name for name in failed if name not in handled), "")
 
     def _look(self, name: str, *, quiet: bool) -> None:
@@ -246,25 +248,25 @@ class Runner:
         if not self._waits(name):
             return
         if not self._agenda.settled(name):
-            found = rules.ruling(self._graph, name, self.book.states, self.book.chosen)
+            found = rules.ruling(self._graph, name, self.tracker.states, self.tracker.chosen)
             asked = self._graph.watched.get(name, ())
-            if found is Ruling.WAIT or (found is Ruling.RUN and not all(map(self.book.over, asked))):
+            if found is Ruling.WAIT or (found is Ruling.RUN and not all(map(self.tracker.over, asked))):
                 return
             if found is not Ruling.RUN:
-                self._rule_out(name, found, rules.why(self._graph, name, self.book.states, self.book.chosen))
+                self._rule_out(name, found, rules.why(self._graph, name, self.tracker.states, self.tracker.chosen))
                 return
         forced = name in self._manner.forced
         self._take(name, Wish(forced=forced, quiet=quiet) if forced or quiet else NO_WISH)
 
     def _rule_out(self, name: str, found: Ruling, reason: str) -> None:
         state = StepState.SKIPPED if found is Ruling.SKIP else StepState.UPSTREAM_FAILED
-        self.book.end(name, state, reason)
+        self.tracker.end(name, state, reason)
         if state is StepState.SKIPPED:
-            self._turns.doors.unmake(self._graph.steps[name])
+            self._lifecycle.preconditions.unmake(self._graph.steps[name])
 
     def _take(self, name: str, wish: Wish) -> None:
         try:
-            self._keep(name, self._turns.take(self._graph.steps[name], wish))
+            self._keep(name, self._lifecycle.take(self._graph.steps[name], wish))
         except StoreError as error:
             self._damaged(name, error, again=wish.live is None)
 
@@ -272,7 +274,7 @@ class Runner:
         name = work.step.name
         del self._delayed[name]
         try:
-            self._keep(name, self._turns.attempt(work))
+            self._keep(name, self._lifecycle.attempt(work))
         except StoreError as error:
             self._damaged(name, error, again=work.wish.live is None)
 
@@ -284,20 +286,20 @@ class Runner:
         """Run the steps of this run again whose stored outputs are damaged, then this one; or let it fail."""
         lost = [step for step in self._graph.steps if self._is_damaged(step)] if again else []
         if not lost:
-            self.book.errors[name] = error
+            self.tracker.errors[name] = error
             failure = replace(describe(error), hint=f"%pipeline run {name}")
-            self.book.end(name, StepState.FAILED, str(error.args[0]), failure=failure)
+            self.tracker.end(name, StepState.FAILED, str(error.args[0]), failure=failure)
             return
         self._remade += tuple(lost)
         for step in lost:
             self._services.warn(self.run.run_id, step, f"{error.args[0]}; the step runs again")
-            self.book.reopen(step)
+            self.tracker.reopen(step)
             self._agenda.reopen(step)
-        self.book.reopen(name)
+        self.tracker.reopen(name)
         self._agenda.put(name)
 
     def _is_damaged(self, name: str) -> bool:
-        result = self.book.results.get(name)
+        result = self.tracker.results.get(name)
         outputs = () if result is None else result.outputs.values()
         return any(artifact.digest in self._bindings.missing for artifact in outputs)
 
@@ -309,9 +311,9 @@ class Runner:
 
     def _land(self, *, early: bool) -> None:
         """Take in what was executed elsewhere, and send more; ``early``: steps stand in line before maps ask again."""
-        while early and not self._tripped() and (name := self._spare(self._turns.flies)) is not None:
+        while early and not self._tripped() and (name := self._spare(self._lifecycle.flies)) is not None:
             self._look(name, quiet=False)
-        self._turns.yard.serve()
+        self._lifecycle.capacity.serve()
         for work in list(self._flying.values()):
             if work.flying is not None:
                 self._took(work, work.flying.turn)
@@ -330,12 +332,12 @@ class Runner:
             executed = act()
         except StoreError as error:
             del self._flying[name]
-            self._turns.abandon(work)
+            self._lifecycle.abandon(work)
             self._damaged(name, error, again=work.wish.live is None)
             return
         if executed is not None:
             del self._flying[name]
-            self._keep(name, self._turns.conclude(work, executed))
+            self._keep(name, self._lifecycle.conclude(work, executed))
 
     def _pause(self) -> None:
         """Wait for what comes first: the next attempt, something that lands, or a wish to end."""
@@ -352,7 +354,7 @@ class Runner:
         flying = [work.flying for work in self._flying.values() if work.flying is not None]
         times += [at for each in flying if (at := each.due) is not None]
         futures = [future for each in flying for future in each.futures]
-        futures += self._turns.yard.coming()
+        futures += self._lifecycle.capacity.coming()
         return futures, min([_SLICE, *(max(0.0, at - now) for at in times)])
 
     @contextmanager
@@ -365,7 +367,7 @@ class Runner:
             yield
 
     def _serve(self) -> tuple[list[Future[Any]], float]:
-        self._turns.yard.serve()
+        self._lifecycle.capacity.serve()
         for work in self._flying.values():
             if work.flying is not None:
                 work.flying.beside()
@@ -376,11 +378,11 @@ class Runner:
         """End what flies or waits for a retry, and record those of the steps that have not ended as cancelled."""
         self._ground()
         self._delayed.clear()
-        self.book.cancel(names, "interrupted")
+        self.tracker.cancel(names, "interrupted")
 
     def _ground(self) -> None:
         """End what flies."""
         while self._flying:
             _, work = self._flying.popitem()
             with suppress(KeyboardInterrupt):
-                self._turns.stop(work, KeyboardInterrupt())
+                self._lifecycle.stop(work, KeyboardInterrupt())

@@ -15,19 +15,19 @@ from nbsteps.core.plan import Plan
 from nbsteps.core.states import RunState, StepState
 from nbsteps.engine.approval import Approvals
 from nbsteps.engine.bindings import Bindings, Bound
-from nbsteps.engine.book import Book
 from nbsteps.engine.contexts import ContextKeeper
-from nbsteps.engine.executed import Means
+from nbsteps.engine.contracts import Means
 from nbsteps.engine.forecasting import Forecast
 from nbsteps.engine.hands import crew
 from nbsteps.engine.judge import Identity, Judge
+from nbsteps.engine.lifecycle import given_parts
 from nbsteps.engine.live import live_inputs
 from nbsteps.engine.manner import Manner, Paused, new_run
 from nbsteps.engine.notebook import NotebookCells
 from nbsteps.engine.refusals import refusals
 from nbsteps.engine.runner import Runner
 from nbsteps.engine.services import Services, paused_collector
-from nbsteps.engine.turns import given_parts
+from nbsteps.engine.tracking import Tracker
 from nbsteps.ports import Last
 
 
@@ -189,10 +189,10 @@ class Session:
         try:
             result = runner.run_all(names)
         finally:
-            self._note(runner.book)
+            self._note(runner.tracker)
         if result.state is RunState.WAITING:
             self._paused = Paused.after(wanted, manner, result)
-        return result, runner.book.errors
+        return result, runner.tracker.errors
 
     def resume(self, trigger: str = "magic", step: str = "") -> tuple[RunResult, Mapping[str, BaseException]] | None:
         """Go on with the run that waits for a person, about ``step`` if it is named; None if this kernel has none."""
@@ -289,10 +289,10 @@ class Session:
         self._recall((name,))
         joined = self._open
         runner = joined or self._runner(trigger, Manner(), (name,))
-        runner.book.before = self.ended
+        runner.tracker.before = self.ended
         caught = self.graph().steps[name].options.catch
         if caught in self._raised:
-            runner.book.errors.setdefault(caught, self._raised[caught])
+            runner.tracker.errors.setdefault(caught, self._raised[caught])
         if joined is None:
             runner.start([name])
         state: RunState | None = RunState.FAILED
@@ -302,7 +302,7 @@ class Session:
         except KeyboardInterrupt as interrupt:
             state = RunState.CANCELLED
             runner.cancel([name])
-            runner.book.errors[name] = interrupt
+            runner.tracker.errors[name] = interrupt
         finally:
             if joined is None:
                 runner.finish(state)
@@ -310,34 +310,34 @@ class Session:
 
     def _join(self, runner: Runner, name: str) -> CellRun:
         """A step cell in a managed run: what it needs and has not been taken yet comes first."""
-        book = runner.book
-        if book.over(name):
+        tracker = runner.tracker
+        if tracker.over(name):
             return self._outcome(runner, name, shown=False)
-        names = tuple(needed for needed in self.select([name]) if not book.over(needed))
+        names = tuple(needed for needed in self.select([name]) if not tracker.over(needed))
         self.judge().recall(names, self._before)
         try:
             runner.until(name, names)
         except KeyboardInterrupt as interrupt:
             runner.cancel([name])
-            book.errors[name] = interrupt
+            tracker.errors[name] = interrupt
         return self._outcome(runner, name)
 
-    def _note(self, book: Book) -> None:
+    def _note(self, tracker: Tracker) -> None:
         """Remember how steps ended, and the exceptions: a cell that handles one may not be known yet."""
         self.services.store.keep_findings(findings.take())
-        self.ended.update(book.steps)
-        for name in book.steps:
+        self.ended.update(tracker.steps)
+        for name in tracker.steps:
             self._raised.pop(name, None)
-        self._raised.update({name: error for name, error in book.errors.items() if name in book.steps})
+        self._raised.update({name: error for name, error in tracker.errors.items() if name in tracker.steps})
 
     def _outcome(self, runner: Runner, name: str, *, shown: bool = True) -> CellRun:
-        book = runner.book
-        self._note(book)
-        step = book.steps.get(name) or runner.held(name)
+        tracker = runner.tracker
+        self._note(tracker)
+        step = tracker.steps.get(name) or runner.held(name)
         if step.state is StepState.PENDING:
             self.ended[name] = step  # what needs it is held, too
         executed = shown and step.state is not StepState.CACHED
-        return CellRun(step, book.results.get(name), book.errors.get(name), shown=executed)
+        return CellRun(step, tracker.results.get(name), tracker.errors.get(name), shown=executed)
 
     def why(self, name: str) -> Decision:
         """What would be decided for one step now, and why."""

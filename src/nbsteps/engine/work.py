@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from nbsteps.core.model import Step
 from nbsteps.engine.bindings import Bound
-from nbsteps.engine.executed import Flying
+from nbsteps.engine.capacity import Claim
+from nbsteps.engine.contracts import InFlight
 from nbsteps.engine.judge import Identity
-from nbsteps.engine.yard import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,6 @@ class Work:
     number: int = 0
     delay: float = 0.0
     due: float = 0.0
-    flying: Flying | None = None
+    flying: InFlight | None = None
     hold: ExitStack = field(default_factory=ExitStack)
     claim: Claim | None = None

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from nbsteps.core.errors import UnsendableError
-from nbsteps.executors import owned
+from nbsteps.executors import buffer_files
 
 _LARGE: Final = 1 << 20
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder in memory, not a predictable file
@@ -45,7 +45,7 @@ class Parcel:
         if self.path:
             with suppress(OSError):
                 os.unlink(self.path)  # noqa: PTH108 - a text
-            owned.let_go()
+            buffer_files.let_go()
 
 
 def pack(value: object, *, files: bool = True) -> Parcel:
@@ -129,8 +129,8 @@ _TRACKER_AT: Final = {"_make_skeleton_class": 4, "_make_skeleton_enum": 5}
 def _written(buffers: list[memoryview]) -> tuple[str, tuple[tuple[int, int], ...]]:
     size = sum(raw.nbytes + _ALIGN for raw in buffers)
     place = _place(size) or tempfile.gettempdir()
-    owned.sweep(place)
-    descriptor, path = owned.create(place)
+    buffer_files.sweep(place)
+    descriptor, path = buffer_files.create(place)
     spans = []
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor

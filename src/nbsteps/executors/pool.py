@@ -7,9 +7,9 @@ from concurrent.futures import Executor
 from typing import Any
 
 from nbsteps.core.errors import UsageError
-from nbsteps.executors.ear import Ear
-from nbsteps.executors.passed import ExecutorLane
+from nbsteps.executors.external import ExecutorLane
 from nbsteps.executors.processes import Perform, ProcessLane, Shelf
+from nbsteps.executors.progress_listener import ProgressListener
 from nbsteps.executors.threads import ThreadLane
 from nbsteps.ports import Lane
 
@@ -30,7 +30,7 @@ class Pool:
         self._lanes: dict[str, list[Any]] = {}
         self._executors: dict[str, Executor] = {}
         self._shelf = Shelf()
-        self._ear = Ear()
+        self._listener = ProgressListener()
 
     def open(self, executor: str | Executor, workers: int) -> Sequence[Lane]:
         """So many lanes of a kind; those opened before are used again.
@@ -39,7 +39,7 @@ class Pool:
             UsageError: there is no executor of that name.
         """
         if not isinstance(executor, str):
-            return [ExecutorLane(executor, self._in_process, self._in_thread, self._ear) for _ in range(workers)]
+            return [ExecutorLane(executor, self._in_process, self._in_thread, self._listener) for _ in range(workers)]
         self._renew(executor)
         make = self._maker(executor)
         lanes = self._lanes.setdefault(executor, [])
@@ -56,7 +56,7 @@ class Pool:
             return lambda: ProcessLane(self._in_process, self._shelf)
         if name == "threads":
             return lambda: ThreadLane(self._in_thread)
-        return lambda: ExecutorLane(self._brought(name), self._in_process, self._in_thread, self._ear)
+        return lambda: ExecutorLane(self._brought(name), self._in_process, self._in_thread, self._listener)
 
     def _renew(self, name: str) -> None:
         """Forget another package's executor that takes no more work: a new one is made."""
@@ -83,7 +83,7 @@ class Pool:
             executor.shutdown(wait=False, cancel_futures=True)
         self._executors.clear()
         self._shelf.clear()
-        self._ear.close()
+        self._listener.close()
 
 
 def names() -> tuple[str, ...]:

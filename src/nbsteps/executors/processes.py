@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nbsteps.core.errors import CrashedError, UnsendableError
+from nbsteps.executors.channel import Channel, ChannelWriter, speak
 from nbsteps.executors.parcel import Parcel, pack, pack_names, unpack, unpack_reply
-from nbsteps.executors.voice import Mouth, Voice, speak
 from nbsteps.ports import ItemTell, Order, Reply
 
 IDLE_SECONDS: Final = 300
@@ -70,7 +70,7 @@ class ProcessLane:
         self._executor: Any = None
         self._known: set[str] = set()
         self._hello: Future[int] | None = None
-        self._voice: Voice | None = None
+        self._channel: Channel | None = None
 
     @property
     def pid(self) -> int:
@@ -99,9 +99,9 @@ class ProcessLane:
         if self._executor is None:
             from loky.process_executor import ProcessPoolExecutor  # noqa: PLC0415 - keeps import nbsteps fast
 
-            voice = self._voice = Voice()
+            channel = self._channel = Channel()
             self._executor = ProcessPoolExecutor(
-                max_workers=1, timeout=IDLE_SECONDS, initializer=begin, initargs=(voice.writer,)
+                max_workers=1, timeout=IDLE_SECONDS, initializer=begin, initargs=(channel.writer,)
             )
         hello, alive = self._hello, self._executor._processes or ()  # noqa: SLF001 - see above
         if hello is None or (hello.done() and hello.exception() is None and hello.result() not in alive):
@@ -134,7 +134,7 @@ class ProcessLane:
             result.set_exception(died())
             return result
         try:
-            number = 0 if self._voice is None else self._voice.hear(tell)
+            number = 0 if self._channel is None else self._channel.hear(tell)
             inner = self._executor.submit(work, self._perform, packed.shared, packed.items, dict(os.environ), number)
         except (BrokenProcessPool, RuntimeError) as error:
             self.stop()
@@ -152,12 +152,12 @@ class ProcessLane:
     def stop(self) -> None:
         """Kill the process; a future that is still open fails."""
         executor, self._executor, self._hello = self._executor, None, None
-        voice, self._voice = self._voice, None
+        channel, self._channel = self._channel, None
         self._known.clear()
         if executor is not None:
             executor.shutdown(wait=False, kill_workers=True)
-        if voice is not None:
-            voice.close()
+        if channel is not None:
+            channel.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Packed:
 
 def begin(writer: Any) -> None:
     """In the worker, first: an interrupt of the kernel's process group is the kernel's business."""
-    Mouth.writer = writer
+    ChannelWriter.writer = writer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -17,11 +17,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from nbsteps.core.model import Part, PartKind
-from nbsteps.identity import told
+from nbsteps.identity import child_reads
+from nbsteps.identity.ambient import TABLES, class_part, module_part, tables_part, tables_read
 from nbsteps.identity.feed import digest_texts
 from nbsteps.identity.places import Origin, file_origin
 from nbsteps.identity.randomness import Draws, random_part, seeding_part
-from nbsteps.identity.unnamed import TABLES, class_part, module_part, tables_part, tables_read
 
 if TYPE_CHECKING:
     _Base = os._Environ[str]  # noqa: SLF001 - the class of os.environ, there is no other name for it
@@ -249,7 +249,7 @@ _ENVIRONS: Final[tuple[Any, ...]] = (os.environ, *([os.environb] if os.supports_
 def note_variables(names: Iterable[str]) -> None:
     """Announce that variables are about to be read by something that does not go through ``os.environ``.
 
-    So does what has no name in the code: see :mod:`nbsteps.identity.unnamed`.
+    So does what has no name in the code: see :mod:`nbsteps.identity.ambient`.
     """
     for name in names:
         for observer in _observers():
@@ -271,7 +271,7 @@ def shell_variables(text: str) -> frozenset[str]:
 def observe_env() -> Iterator[EnvObserver]:
     """Observe which variables the body of the ``with`` reads, on this thread and on threads without an observer."""
     observer = EnvObserver()
-    start = told.position()
+    start = child_reads.position()
     with _lock:
         _active.append(observer)
         _listen()
@@ -284,7 +284,7 @@ def observe_env() -> Iterator[EnvObserver]:
             if not _active:
                 for each in _ENVIRONS:
                     each.__class__ = _Base
-        for name in [name for what, name in told.since(start) if what == "variable"]:
+        for name in [name for what, name in child_reads.since(start) if what == "variable"]:
             observer.reads(name, os.environ.get(name))
 
 

@@ -17,15 +17,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from nbsteps.identity import told
-from nbsteps.identity.asking import Asking
-from nbsteps.identity.children import variables_of, words_of
+from nbsteps.identity import child_reads
+from nbsteps.identity.ambient import class_name, module_name
 from nbsteps.identity.environment import note_tables, note_variables
 from nbsteps.identity.filehash import OWN
 from nbsteps.identity.places import Origin, file_origin
 from nbsteps.identity.scripts import sources_of
+from nbsteps.identity.shell_commands import variables_of, words_of
+from nbsteps.identity.stat_calls import Asking
 from nbsteps.identity.traces import ReadObserver, unheard
-from nbsteps.identity.unnamed import class_name, module_name
 
 __all__ = ["ReadObserver", "note_read", "note_write", "observe_reads"]
 
@@ -47,7 +47,7 @@ def observe_reads(exclude: Iterable[str | os.PathLike[str]] = ()) -> Iterator[Re
         exclude: files and folders that never count, such as the store's.
     """
     observer = ReadObserver(exclude)
-    start = told.position()
+    start = child_reads.position()
     _install()
     with _lock:
         _active.append(observer)
@@ -65,7 +65,7 @@ def observe_reads(exclude: Iterable[str | os.PathLike[str]] = ()) -> Iterator[Re
 def _hear_children(observer: ReadObserver, start: int) -> None:
     """Add what child processes told since the body began."""
     with _quietly():
-        for what, name in told.since(start):
+        for what, name in child_reads.since(start):
             if what == "locates":
                 observer.locates(name or None)
             elif what != "variable":

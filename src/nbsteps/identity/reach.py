@@ -16,7 +16,7 @@ from nbsteps.core.source import MAGIC
 from nbsteps.identity import content
 from nbsteps.identity.classes import class_digest
 from nbsteps.identity.codeobjects import Chain, Facts, code_digest, import_of, magics_of, module_texts
-from nbsteps.identity.described import described
+from nbsteps.identity.descriptions import described
 from nbsteps.identity.distributions import EnvMode, package_part
 from nbsteps.identity.environment import zone_part
 from nbsteps.identity.feed import MISSING, digest_text, digest_texts

@@ -17,12 +17,12 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import FrameType, ModuleType
 from typing import Any, Final
 
-from nbsteps.identity import offspring, randomness
+from nbsteps.identity import randomness, subprocesses
+from nbsteps.identity.ambient import COMPUTED
 from nbsteps.identity.environment import note_variables
 from nbsteps.identity.native import READERS
 from nbsteps.identity.observed import is_observed, note_module, note_own_tables, note_read, note_write
 from nbsteps.identity.sqlfiles import computes_names, files_in_sql, may_be_path
-from nbsteps.identity.unnamed import COMPUTED
 
 _MARK: Final = "_nbsteps_announces"
 
@@ -34,7 +34,7 @@ def install() -> None:
     """
     if any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
         return
-    offspring.install()
+    subprocesses.install()
     for name, prepare in list(_LIBRARIES.items()):
         module = sys.modules.get(name)
         if module is not None:
@@ -292,9 +292,9 @@ _LIBRARIES: Final[dict[str, Callable[[ModuleType], None]]] = {
     "pyarrow.dataset": _prepare_dataset,
     "polars": _prepare_polars,
     "importlib": _prepare_importlib,
-    "multiprocessing.spawn": offspring.prepare,
-    "loky.backend.spawn": offspring.prepare,
-    "joblib.externals.loky.backend.spawn": offspring.prepare,
+    "multiprocessing.spawn": subprocesses.prepare,
+    "loky.backend.spawn": subprocesses.prepare,
+    "joblib.externals.loky.backend.spawn": subprocesses.prepare,
     "random": randomness.prepare,
     "numpy.random": randomness.prepare,
     "torch": randomness.prepare,

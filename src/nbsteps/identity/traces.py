@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from nbsteps.core.model import Part, PartKind
-from nbsteps.identity.counted import Counting
+from nbsteps.identity.data_files import Counting
 from nbsteps.identity.feed import MISSING, digest_texts, digest_unordered
 from nbsteps.identity.filehash import (
     ABSENT,

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from nbsteps.notebook.kernel import Kernel
 from nbsteps.notebook.lab import Lab
 from nbsteps.notebook.magics import NbstepsMagics
-from nbsteps.notebook.rousing import rouse
+from nbsteps.notebook.unread_requests import watch_unread
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _ATTRIBUTE = "_nbsteps_kernel"
 _LAB = "_nbsteps_lab"
-_ROUSING = "_nbsteps_rousing"
+_UNREAD = "_nbsteps_unread"
 
 
 def connect(shell: InteractiveShell | Any) -> Kernel:
@@ -26,7 +26,7 @@ def connect(shell: InteractiveShell | Any) -> Kernel:
         setattr(shell, _ATTRIBUTE, found)
         lab = Lab(found)
         setattr(shell, _LAB, lab if lab.register() else None)
-        setattr(shell, _ROUSING, rouse(getattr(shell, "kernel", None)))
+        setattr(shell, _UNREAD, watch_unread(getattr(shell, "kernel", None)))
     return found
 
 
@@ -55,6 +55,6 @@ def disconnect(shell: InteractiveShell | Any) -> None:
         lab = lab_of(shell)
         if lab is not None:
             lab.detach()
-        getattr(shell, _ROUSING)()
+        getattr(shell, _UNREAD)()
         found.detach()
         delattr(shell, _ATTRIBUTE)

@@ -12,11 +12,11 @@ from nbsteps.core.approvals import Approval
 from nbsteps.core.errors import DocumentError, UsageError
 from nbsteps.core.model import RunResult
 from nbsteps.display.asking import decision_line
-from nbsteps.engine.deciding import Desk
+from nbsteps.engine.deciding import Decisions
 from nbsteps.engine.manner import shown_parameter
-from nbsteps.notebook.machine import SystemClock, notebook_name, this_host
+from nbsteps.notebook.host import SystemClock, notebook_name, this_host
 from nbsteps.notebook.means import means
-from nbsteps.notebook.waited import Waited, waited
+from nbsteps.notebook.waiting_runs import Waited, waited
 
 if TYPE_CHECKING:
     from nbsteps.notebook.kernel import Kernel
@@ -49,15 +49,15 @@ class Decision:
     values: Mapping[str, object] = field(default_factory=dict)
     comment: str = ""
 
-    def take(self, desk: Desk) -> Approval:
+    def take(self, decisions: Decisions) -> Approval:
         """Record it.
 
         Raises:
             UsageError: nothing waits there, or it cannot be taken; nothing changed.
         """
         if self.word == "approve":
-            return desk.approve(self.step, self.values, self.comment)
-        return desk.reject(self.step, self.comment)
+            return decisions.approve(self.step, self.values, self.comment)
+        return decisions.reject(self.step, self.comment)
 
 
 def decide_here(kernel: Kernel, decision: Decision) -> tuple[str, Callable[[], Ran]]:
@@ -68,7 +68,7 @@ def decide_here(kernel: Kernel, decision: Decision) -> tuple[str, Callable[[], R
     """
     session, step = kernel.session, decision.step
     session.select([step])
-    done = decision.take(session.gate.desk)
+    done = decision.take(session.gate.decisions)
     return decision_line(done), lambda: go_on(kernel, step, done.request.run_id)
 
 
@@ -125,8 +125,8 @@ def decide_from_outside(path: Path, decision: Decision) -> Taken:
     store = DuckStore(home, config=load_config(folder))
     try:
         name = notebook_name(file, project_root(folder) or folder)
-        desk = Desk(store, SystemClock(), name, this_host().user, store.emit)
-        done = decision.take(desk)
+        decisions = Decisions(store, SystemClock(), name, this_host().user, store.emit)
+        done = decision.take(decisions)
         return Taken(decision_line(done), waited(store, name, decision.step, done.request.run_id))
     finally:
         store.close()

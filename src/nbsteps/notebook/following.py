@@ -18,9 +18,9 @@ from nbsteps.display.live_tree import LiveTree
 from nbsteps.display.pace import Pace, Standing
 from nbsteps.display.rows import Row, count, seconds, text
 from nbsteps.display.wording import duration
-from nbsteps.notebook.machine import notebook_name
+from nbsteps.notebook.host import notebook_name
+from nbsteps.notebook.progress_feed import depths
 from nbsteps.notebook.reports import saved_graph
-from nbsteps.notebook.telling import depths
 from nbsteps.notebook.watching import is_terminal, screen
 from nbsteps.report import EXIT_CODES
 

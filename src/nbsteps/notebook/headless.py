@@ -20,7 +20,7 @@ from nbsteps.engine.accepting import accept
 from nbsteps.engine.session import Session
 from nbsteps.notebook.connection import connect
 from nbsteps.notebook.means import means, steps_at_once
-from nbsteps.notebook.telling import teller
+from nbsteps.notebook.progress_feed import feed_writer
 from nbsteps.notebook.times import usual_times
 from nbsteps.notebook.wire import rows_as_cells
 from nbsteps.report import decision_row, plan_report, problem_rows, run_report
@@ -56,7 +56,7 @@ def _begin(request: Mapping[str, Any]) -> dict[str, Any]:
     """Open the run that the cells' steps will join."""
     session = _session(request)
     forced = _forced(session, request)
-    told = teller(session.graph(), lambda: _times(session), steps_at_once(request["workers"], request["executor"]))
+    told = feed_writer(session.graph(), lambda: _times(session), steps_at_once(request["workers"], request["executor"]))
     if told is not None:
         session.services.listeners.append(told)
     run_id = session.begin(

@@ -19,10 +19,10 @@ from nbsteps.core.states import RunState
 from nbsteps.engine.services import Services, new_id
 from nbsteps.engine.session import Session
 from nbsteps.executors.pool import Pool
-from nbsteps.notebook.absent import Absent
 from nbsteps.notebook.document import find_notebook, read_notebook, started_by_papermill
 from nbsteps.notebook.evaluator import ShellEvaluator
-from nbsteps.notebook.machine import SystemClock, notebook_name, this_host
+from nbsteps.notebook.host import SystemClock, notebook_name, this_host
+from nbsteps.notebook.missing_inputs import MissingInputs
 from nbsteps.notebook.threaded import ThreadBodies
 from nbsteps.notebook.worker import perform
 from nbsteps.notify import Notifier
@@ -50,7 +50,7 @@ class Kernel:
         self._session: Session | None = None
         self._running: tuple[Cell, float] | None = None
         self._toolbar: Toolbar | None = None
-        self._absent = Absent(shell)
+        self._absent = MissingInputs(shell)
         self._skipping = False
         shell.events.register("pre_run_cell", self.before_cell)
         shell.events.register("post_run_cell", self.after_cell)

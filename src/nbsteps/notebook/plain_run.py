@@ -14,7 +14,7 @@ from nbsteps.core.graph import Graph
 from nbsteps.core.model import Cell, Run, RunResult
 from nbsteps.core.states import RunState
 from nbsteps.engine.services import new_id
-from nbsteps.notebook.machine import notebook_name, this_host
+from nbsteps.notebook.host import notebook_name, this_host
 from nbsteps.report import run_report
 from nbsteps.store.store import DuckStore
 

@@ -12,13 +12,13 @@ from functools import partial
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nbsteps.engine.meanwhile import telling
+from nbsteps.engine.monitoring import telling
 from nbsteps.identity.environment import observe_env
 from nbsteps.identity.observed import observe_reads
 from nbsteps.notebook.capture import Recorder, aside
-from nbsteps.notebook.machine import this_host
+from nbsteps.notebook.host import this_host
+from nbsteps.notebook.mutation import changed_name, digests_of
 from nbsteps.notebook.tracebacks import cache_source, plain_traceback, set_traceback, user_traceback
-from nbsteps.notebook.unharmed import changed_name, digests_of
 from nbsteps.ports import ItemTell, Order, Outcome, Reply
 
 if TYPE_CHECKING:

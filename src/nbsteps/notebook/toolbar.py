@@ -25,16 +25,16 @@ from nbsteps.display.board import Board
 from nbsteps.display.chronicle import run_view
 from nbsteps.display.levels import graph_view, looks_like
 from nbsteps.display.view import NodeView
-from nbsteps.engine.deciding import Desk as Decisions
+from nbsteps.engine.deciding import Decisions
 from nbsteps.engine.session import Session, Standing
 from nbsteps.notebook import capture
-from nbsteps.notebook.desk import Desk, Subject
 from nbsteps.notebook.drafts import has_edits, look
-from nbsteps.notebook.frontdoor import FrontDoor
-from nbsteps.notebook.manner import Manner
+from nbsteps.notebook.kernel_requests import KernelRequests
 from nbsteps.notebook.means import steps_at_once
 from nbsteps.notebook.notes import publish
+from nbsteps.notebook.page_queries import PageQueries, Subject
 from nbsteps.notebook.pictures import Keepsake, saved_picture
+from nbsteps.notebook.run_settings import RunSettings
 from nbsteps.notebook.subshells import keep_figures, pin
 from nbsteps.notebook.times import UsualTimes
 
@@ -63,15 +63,15 @@ class Toolbar:
         from nbsteps.display.widget import PipelineWidget  # noqa: PLC0415 - only where there is a page
 
         self._kernel = kernel
-        self._door = FrontDoor(get_connection_file())
+        self._door = KernelRequests(get_connection_file())
         self._wake = threading.Event()
         self.board = Board(self._wake.set)
         self._session: Session | None = None
         self._graph = Graph()
         self._standings: tuple[Standing, ...] = ()
-        self._desk = Desk()
+        self._desk = PageQueries()
         self._runs_seen = 0
-        self._manner = Manner()
+        self._manner = RunSettings()
         self._times = UsualTimes()
         self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._outdated = self._executing = False

@@ -11,7 +11,7 @@ from nbsteps.display.headless import fact_lines
 from nbsteps.display.live_tree import LiveScreen, LiveTree
 from nbsteps.notebook import launch
 from nbsteps.notebook.launch import Request
-from nbsteps.notebook.telling import listening
+from nbsteps.notebook.progress_feed import listening
 
 
 def run_watched(request: Request, stream: TextIO) -> dict[str, Any]:

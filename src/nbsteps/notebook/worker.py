@@ -11,12 +11,12 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
-from nbsteps.engine.meanwhile import telling
+from nbsteps.engine.monitoring import telling
 from nbsteps.identity.environment import observe_env
 from nbsteps.identity.observed import observe_reads
 from nbsteps.notebook.evaluator import ShellEvaluator
-from nbsteps.notebook.machine import this_host
-from nbsteps.notebook.unharmed import changed_name, digests_of
+from nbsteps.notebook.host import this_host
+from nbsteps.notebook.mutation import changed_name, digests_of
 from nbsteps.ports import ItemTell, Order, Repeat, Reply
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from nbsteps.core.approvals import Approval
 from nbsteps.core.model import Result
 from nbsteps.ports import Recall
 from nbsteps.store import reading
-from nbsteps.store.glance import Glance
 from nbsteps.store.index import Index
+from nbsteps.store.warm_start import WarmStart
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,7 +28,7 @@ class Answers:
         self,
         lock: threading.RLock,
         index: Index,
-        glance: Glance,
+        warm_start: WarmStart,
         *,
         refresh: Callable[[], None],
         look: Callable[[Callable[..., Any]], Any],
@@ -39,12 +39,12 @@ class Answers:
         Args:
             lock: guards the index.
             index: what is known.
-            glance: what the snapshot says beyond that.
+            warm_start: what the snapshot says beyond that.
             refresh: brings the index up to date.
             look: does some reading in the home; gives None while it cannot be read.
             take: given values that were read on the way.
         """
-        self._lock, self._index, self._glance = lock, index, glance
+        self._lock, self._index, self._warm_start = lock, index, warm_start
         self._refresh, self._look, self._take = refresh, look, take
 
     def recall(self, notebook: str, steps: Collection[str], statics: Collection[str]) -> Recall:
@@ -54,7 +54,7 @@ class Answers:
             StoreVersionError: a newer nbsteps wrote the store.
         """
         with self._lock:
-            self._glance.note(notebook, steps, statics)
+            self._warm_start.note(notebook, steps, statics)
             self._refresh()
             if not self._index.known(notebook, steps, statics) and not self._widen():
                 self._look(lambda c, **_: reading.load_steps(c, self._index, notebook, steps, statics))
@@ -78,7 +78,7 @@ class Answers:
             fresh = self._index.items(keys)
             if not self._index.home_items:
                 return fresh
-            older, unknown = self._glance.items(self._index, keys)
+            older, unknown = self._warm_start.items(self._index, keys)
             if any(key not in fresh for key in unknown):
                 older |= self._look(lambda c, **_: self._items_from(c, unknown)) or {}
             both = ((key, (*fresh.get(key, ()), *older.get(key, ()))) for key in keys)
@@ -112,9 +112,9 @@ class Answers:
 
     def _widen(self) -> bool:
         """Read everything where the snapshot had only a part of it; true if that was done."""
-        if not self._glance.narrow:
+        if not self._warm_start.narrow:
             return False
-        self._glance.narrow = False
+        self._warm_start.narrow = False
         self._look(lambda c, **_: reading.load(c, self._index, anew=True))
         return self._index.complete
 

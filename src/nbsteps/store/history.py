@@ -19,7 +19,7 @@ from nbsteps.core.model import Artifact
 from nbsteps.store.home import Home
 from nbsteps.store.reading import Fetched, fetch, to_arrow
 from nbsteps.store.records import loads
-from nbsteps.store.vault import Vault
+from nbsteps.store.value_cache import ValueCache
 from nbsteps.store.views import COLUMNS, NEWEST
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ QUALIFY row_number() OVER (PARTITION BY e.step, o.output ORDER BY e."at" DESC, e
 class History:
     """Reads the history of a store; what other processes did until now is in it."""
 
-    def __init__(self, home: Home, vault: Vault, read: Callable[[Callable[[Connection], Any]], Any]) -> None:
+    def __init__(self, home: Home, value_cache: ValueCache, read: Callable[[Callable[[Connection], Any]], Any]) -> None:
         """``read`` folds all journals and does some work with the open home."""
         self._home = home
-        self._vault = vault
+        self._value_cache = value_cache
         self._read = read
 
     def runs(self, **filters: Any) -> pd.DataFrame:
@@ -158,7 +158,7 @@ class History:
             return copies, newest, fetch(connection, digests, size) if digests else Fetched()
 
         copies, newest, fetched = self._read(read)
-        self._vault.take(fetched)
+        self._value_cache.take(fetched)
         for name, table in copies.items():
             memory.register(name, table)
         for number, (step, output, *fields) in enumerate(newest):
@@ -168,7 +168,7 @@ class History:
 
     def _show(self, memory: Connection, name: str, step: str, output: str, artifact: Artifact) -> None:
         try:
-            table = self._vault.arrow(artifact)
+            table = self._value_cache.arrow(artifact)
         except StoreError as error:
             self._home.warn(f"{step}.{output} cannot be queried: {error}")
             return

@@ -25,14 +25,14 @@ from nbsteps.core.events import (
 from nbsteps.core.model import Artifact
 from nbsteps.store import follow, reading
 from nbsteps.store.answers import Answers
-from nbsteps.store.glance import LEFT_BYTES, Glance, unfolded
+from nbsteps.store.heartbeat import Heartbeat
 from nbsteps.store.home import BusyError, Home
 from nbsteps.store.index import Index
 from nbsteps.store.journal import Frame, Journal, segments
 from nbsteps.store.merge import merge
-from nbsteps.store.pulse import Pulse
 from nbsteps.store.records import DURABLE, SUBSTANCE, encode, encode_artifact
 from nbsteps.store.tables import any_to_move
+from nbsteps.store.warm_start import LEFT_BYTES, WarmStart, unfolded
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,13 +81,15 @@ class Ledger:
         self._tabular, self._take, self._warn = tabular, take, warn
         self._journal = Journal(home.journals, home.about)
         self._follower = follow.Follower(home, self._journal.owner)
-        self._glance = Glance(home)
-        self._pulse = Pulse(self._journal.live)
+        self._warm_start = WarmStart(home)
+        self._heartbeat = Heartbeat(self._journal.live)
         self._results = self._items = 0
         self._substance = False
         self._losses = home.losses
         self._blocked = float("-inf")
-        self.answers = Answers(self.lock, self.index, self._glance, refresh=self.refresh, look=self._look, take=take)
+        self.answers = Answers(
+            self.lock, self.index, self._warm_start, refresh=self.refresh, look=self._look, take=take
+        )
 
     def emit(self, event: Event) -> None:
         """Write an event ahead and follow it; what must be is durable on return."""
@@ -109,9 +111,9 @@ class Ledger:
         match event:
             case RunStarted():
                 self._journal.appear()
-                self._pulse.begin(event.run_id)
+                self._heartbeat.begin(event.run_id)
             case RunEnded():
-                self._pulse.end(event.run_id)
+                self._heartbeat.end(event.run_id)
             case _:
                 pass
 
@@ -193,7 +195,7 @@ class Ledger:
                 return
             frames, missed = self._follower.drain()
             self._follow(frames)
-            if missed or (first and self._glance.substance(self._follower)):
+            if missed or (first and self._warm_start.substance(self._follower)):
                 self._load()
 
     def _follow(self, frames: list[Frame]) -> None:
@@ -206,7 +208,7 @@ class Ledger:
         if not self.home.path.exists() and not segments(self.home.journals):
             self.index.loaded, self.index.complete = 0, True
             return True
-        if self._glance.begin(self.index, self._follower):
+        if self._warm_start.begin(self.index, self._follower):
             return True
         self._load()
         return self.index.loaded >= 0
@@ -223,7 +225,7 @@ class Ledger:
         if writable:
             self._follower.start(*self._merge(connection))
             self._journal.unfolded = 0
-        self._glance.end()
+        self._warm_start.end()
         reading.load(connection, self.index)
 
     def _look(self, work: Callable[..., Any]) -> Any:
@@ -244,7 +246,7 @@ class Ledger:
     ) -> tuple[dict[str, int], dict[str, int]]:
         folded = merge(self.home, connection, self._tabular, retiring)
         self.index.folded()
-        self._glance.end()
+        self._warm_start.end()
         self._items = 0
         return folded
 
@@ -260,7 +262,7 @@ class Ledger:
                 found = reading.fetch(connection, wanted, limit)
             return found
 
-        found = self._glance.values(wanted)
+        found = self._warm_start.values(wanted)
         if found.payloads.keys() >= set(digests):
             return found
         self.flush()
@@ -283,7 +285,7 @@ class Ledger:
 
     def distrust(self, digest: str) -> None:
         """A value that was read turned out to be damaged."""
-        self._glance.forget_value(digest)
+        self._warm_start.forget_value(digest)
 
     def forget_value(self, digest: str) -> None:
         """Make room in the home for a value that turned out to be damaged."""
@@ -345,7 +347,7 @@ class Ledger:
             except OSError as error:
                 self.degrade(error)
             self._follower.close()
-            self._pulse.close()
+            self._heartbeat.close()
         return folded
 
     def _crowded(self) -> bool:

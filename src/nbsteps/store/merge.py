@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nbsteps.core.model import Artifact
 from nbsteps.store import locks
+from nbsteps.store.heartbeat import beats
 from nbsteps.store.home import Home
 from nbsteps.store.journal import Frame, Tail, in_order, live_path, owner_of, segments, sync
-from nbsteps.store.pulse import beats
-from nbsteps.store.retire import retire
+from nbsteps.store.recovery import retire
 from nbsteps.store.rows import Rows, artifact_rows
 from nbsteps.store.schema import insert, shelf
 

@@ -21,15 +21,15 @@ from nbsteps.core.mapped import ItemError, MapOutput
 from nbsteps.core.model import Artifact, Result
 from nbsteps.ports import Recall
 from nbsteps.store import reading
-from nbsteps.store.flight import Flight
 from nbsteps.store.gathered import Gathered
 from nbsteps.store.history import History
 from nbsteps.store.home import BusyError, Home
 from nbsteps.store.ledger import Ledger
+from nbsteps.store.single_flight import SingleFlight
 from nbsteps.store.tables import move_tables
 from nbsteps.store.texts import Texts
+from nbsteps.store.value_cache import ValueCache
 from nbsteps.store.values import Stored, Values
-from nbsteps.store.vault import Vault
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,10 +104,10 @@ class DuckStore:
         self.home.on_wait = self._on_wait
         limits = self._config
         values = Values(self.folder, inline_limit=limits.inline_limit, table_limit=limits.table_limit)
-        self.vault = Vault(self.folder, values, self._fetch)
-        self.ledger = Ledger(self.home, values.tabular, self.vault.take, self._warn)
-        self.history = History(self.home, self.vault, self.ledger.folded)
-        self._flight = Flight(self.folder, about)
+        self.value_cache = ValueCache(self.folder, values, self._fetch)
+        self.ledger = Ledger(self.home, values.tabular, self.value_cache.take, self._warn)
+        self.history = History(self.home, self.value_cache, self.ledger.folded)
+        self._flight = SingleFlight(self.folder, about)
         self._damaged: set[str] = set()
         self._texts = Texts(self.folder)
 
@@ -180,14 +180,14 @@ class DuckStore:
     def _put(self, digest: str, encode: Callable[[Values], Stored]) -> Artifact:
         with self.ledger.lock:
             known = self.ledger.index.artifacts.get(digest)
-            if known is not None and digest not in self._damaged and self.vault.has(known):
+            if known is not None and digest not in self._damaged and self.value_cache.has(known):
                 return known
             stored = self._encode(encode)
             if digest in self._damaged:
                 self._damaged.discard(digest)
                 self.ledger.forget_value(digest)
             if stored.payload is not None:
-                self.vault.keep(digest, stored.payload)
+                self.value_cache.keep(digest, stored.payload)
                 self.ledger.value(stored.artifact, stored.payload)
             self.ledger.index.artifacts[digest] = stored.artifact
             return stored.artifact
@@ -195,14 +195,14 @@ class DuckStore:
     def _encode(self, encode: Callable[[Values], Stored]) -> Stored:
         if not self.degraded:
             try:
-                return encode(self.vault.codec)
+                return encode(self.value_cache.codec)
             except OSError as error:
                 self.ledger.degrade(error)
             except StoreError as error:
                 if not isinstance(error.__cause__, OSError):
                     raise
                 self.ledger.degrade(error)
-        self.vault.pinned = True
+        self.value_cache.pinned = True
         return encode(Values(self.folder, inline_limit=_UNLIMITED, table_limit=0))
 
     def get(self, artifact: Artifact) -> object:
@@ -213,7 +213,7 @@ class DuckStore:
             UntrustedValueError: written by somebody else and needs unpickling.
         """
         try:
-            value = self.vault.get(artifact)
+            value = self.value_cache.get(artifact)
             return self._gather(value) if isinstance(value, Gathered) else value
         except DamagedValueError:
             self._forget(artifact)
@@ -227,7 +227,7 @@ class DuckStore:
         """The items' values; one that cannot be read is named by the error."""
         values: list[object] = []
         for chunk in listed.chunks():
-            self.vault.bring(chunk)
+            self.value_cache.bring(chunk)
             for artifact in chunk:
                 try:
                     values.append(self.get(artifact))
@@ -239,7 +239,7 @@ class DuckStore:
     def _forget(self, artifact: Artifact) -> None:
         """Stop relying on a value that is damaged. What the home has of it goes only when a good one replaces it."""
         with self.ledger.lock:
-            self.vault.forget(artifact.digest)
+            self.value_cache.forget(artifact.digest)
             self.ledger.distrust(artifact.digest)
             self.ledger.index.artifacts.pop(artifact.digest, None)
             self._damaged.add(artifact.digest)
@@ -248,7 +248,7 @@ class DuckStore:
         if not self.home.path.exists() and not self.home.journals.exists():
             return reading.Fetched()
         with self.ledger.lock:
-            candidates = self.vault.missing(self.ledger.index.recalled())
+            candidates = self.value_cache.missing(self.ledger.index.recalled())
         return self.ledger.fetch(digests, candidates, PREFETCH_BYTES)
 
     def history_records(self, kind: str, **filters: Any) -> list[dict[str, Any]]:
@@ -267,7 +267,7 @@ class DuckStore:
         self._texts.write()
         if self.ledger.close() and self.ledger.movable:
             try:
-                move_tables(self.home, self.vault.codec, seconds=_MOVE_SECONDS)
+                move_tables(self.home, self.value_cache.codec, seconds=_MOVE_SECONDS)
             except BusyError:
                 pass  # the next one to close moves them
             except (StoreError, OSError) as error:

@@ -1,0 +1,1 @@
+"""Steps with ``--map``: their items looked up, executed here or away, recorded and summed up."""
