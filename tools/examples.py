@@ -8,12 +8,17 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from tools.headless import ROOT, HeadlessError, approve, run_nbsteps, run_papermill
 
 SETTLED = frozenset({"cached", "skipped"})
 """Ends of steps that executed nothing: what a branch or a condition leaves out is as settled as what is restored."""
+
+_AT_ONCE = 2
+"""Each notebook has a store and processes of its own, and much of their time is a kernel's start."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,8 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        for notebook in options.notebooks:
-            print(check(notebook, folder), flush=True)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for told in pool.map(partial(check, folder=folder), options.notebooks):
+                print(told, flush=True)
     except HeadlessError as error:
         sys.stderr.write(f"{error}\n")
         return 1
