@@ -48,7 +48,7 @@ VARYING = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?UTC|\+00:00)?"), "TIME"),
     (re.compile(r"\b(\d+ days )?\d?\d:\d\d:\d\d(\.\d+)?"), "TIME"),
     (re.compile(r"<?\b\d+(\.\d+)?(?= ?(ms|µs|s|m|min|h)\b)( ?(ms|µs|s|m|min|h)\b)"), "SPAN"),
-    (re.compile(r"\b\d+\.\d{6}\b"), "NUMBER"),
+    (re.compile(r"\b\d+\.\d{4,}\b"), "NUMBER"),
     (re.compile(r"\bjust now\b|\bSPAN ago\b"), "AGO"),
     (re.compile(r"\b\d{4}-\d\d-\d\d"), "DAY"),
     (re.compile(r"\b[0-9a-f]{12,32}\b"), "ID"),
