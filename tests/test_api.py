@@ -57,6 +57,8 @@ COLUMNS = {
         **dict.fromkeys(("error_type", "error_message", "traceback", "executor", "host"), "string"),
         "pid": "Int64",
         "peak_rss": "Int64",
+        "label": "string",
+        "position": "Int64",
     },
     "events": {
         "at": TIME,

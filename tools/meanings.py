@@ -85,6 +85,11 @@ MEANINGS: dict[str, dict[str, str]] = {
         "host": _HOST,
         "pid": _PID,
         "peak_rss": "the most memory that the process had used when the attempt ended, bytes",
+        "label": (
+            "the item in a few words: the value of `--map-key`, or else its values; missing for steps without `--map` "
+            "and for what earlier versions recorded"
+        ),
+        "position": "the place of the item among all items, from 0; missing where `label` is",
     },
     "events": {
         "": "One row for each thing that happened.",

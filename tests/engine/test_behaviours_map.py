@@ -186,7 +186,8 @@ def test_a_key_identifies_an_item_whatever_else_it_holds():
 
 
 @pytest.mark.parametrize(
-    ("key", "message"), [("a // 10", "the same for items 0 (1) and 1"), ("a.x", "failed for item 0")]
+    ("key", "message"),
+    [("a // 10", "the same for item 0 (1) and item 1 (2): 0"), ("a.x", "failed for item 0 (1): AttributeError")],
 )
 def test_a_key_that_tells_nothing_apart(key, message):
     notebook = Notebook(options=f"--map-key '{key}'")
@@ -205,6 +206,48 @@ def test_retries_are_an_items_own():
     ended = [event.attempt for event in notebook.of(AttemptEnded) if event.attempt.item]
     assert [(attempt.attempt, str(attempt.state)) for attempt in ended] == [(1, "failed"), (2, "failed")]
     assert notebook.total == [1, 2, 3, 4]
+
+
+def labels(notebook):
+    """What attempts at items say of them, whatever event tells of it: one pair an item."""
+    attempts = [attempt for event in notebook.of(ItemsStarted) for attempt in event.attempts]
+    attempts += [attempt for event in notebook.of(ItemsSucceeded) for attempt, _ in event.done]
+    attempts += [event.attempt for event in notebook.of(AttemptEnded) if event.attempt.item]
+    return sorted({(each.position, each.label) for each in (*attempts, *notebook.of(StepRetrying))})
+
+
+@pytest.mark.parametrize(
+    ("items", "options", "shown"),
+    [
+        ("['n', 's']", "", [(0, "'n'"), (1, "'s'")]),
+        ("{'n': 1, 's': [2]}", "", [(0, "('n', 1)"), (1, "('s', [2])")]),
+        ("[{'id': 7, 'n': 1}, {'id': 9, 'n': 1}]", "--map-key \"a['id']\"", [(0, "7"), (1, "9")]),
+        ("[{'token': 7}, {'token': 9}]", "--map-key \"a['token']\"", [(0, "***"), (1, "***")]),
+    ],
+)
+def test_attempts_say_which_item_they_are_at(items, options, shown):
+    body = "if a not in seen:\n    seen.append(a)\n    raise OSError\ny = a"
+    notebook = Notebook(items=items, options=f"--ignore seen --retries 1 {options}", body=body)
+    assert notebook.run(seen=[]).state is StepState.SUCCEEDED
+    assert labels(notebook) == shown
+    assert notebook.of(StepRetrying)
+
+
+def test_only_items_that_are_executed_are_put_into_words():
+    notebook = Notebook(items="['n', 's']", body="y = a")
+    notebook.run()
+    notebook.items = "['n', 's', 't']"
+    notebook.run()
+    assert labels(notebook) == [(2, "'t'")]
+
+
+def test_a_failed_item_is_named_in_the_error_and_the_reason():
+    notebook = Notebook(
+        items="[{'id': 7}, {'id': 9}]", options="--map-key \"a['id']\"", body="if a['id'] == 9: raise OSError('no 9')"
+    )
+    step = notebook.run()
+    assert step.failure.message == "1 of 2 items failed, --tolerate 0; item 1 (9): no 9"
+    assert notebook.errors["each"].__notes__[0].endswith("the first: item 1 (9)")
 
 
 def test_attempts_are_announced_before_they_run():

@@ -313,7 +313,7 @@ def test_the_progress_of_items_and_steps_elsewhere_is_told():
     assert set(states(result).values()) == {"succeeded"}
     told = [event for event in session.services.store.events if isinstance(event, Progressed)]
     assert (7, 8) in {(event.done, event.total) for event in told if event.step == "b"}
-    assert "item 0: 1 of 10" in {event.text for event in told if event.step == "each"}
+    assert "item 0 (1): 1 of 10" in {event.text for event in told if event.step == "each"}
 
 
 def test_a_map_is_finished_by_another_kernel_after_a_cancel():

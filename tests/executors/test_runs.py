@@ -156,7 +156,7 @@ def test_progress_comes_back_from_workers_as_in_the_kernel(run, threads, executo
     assert result.state is RunState.SUCCEEDED
     events = session.services.store.events
     told = [(event.done, event.total, event.text) for event in events if isinstance(event, Progressed)]
-    expected = (0, 1, "item 0: 2 of 5 half way") if option else (2, 5, "half way")
+    expected = (0, 1, "item 0 (3): 2 of 5 half way") if option else (2, 5, "half way")
     assert expected in told
     kinds = [type(event).__name__ for event in events if getattr(event, "step", "") == "each"]
     assert "Progressed" not in kinds[kinds.index("StepSucceeded") :], "the end comes last"

@@ -84,7 +84,10 @@ class Script:
     def map(self, step: str, values: Sequence[object], parts: tuple[Part, ...] = PARTS) -> tuple[Result, ...]:
         """Items run in one batch; then the step itself succeeds."""
         whole = self.begin(step, executor="map")
-        attempts = tuple(replace(whole, item=f"i{n}", executor="main") for n in range(len(values)))
+        attempts = tuple(
+            replace(whole, item=f"i{n}", executor="main", position=n, label=repr(value))
+            for n, value in enumerate(values)
+        )
         self.store.emit(ItemsStarted(self.tick(), self.run_id, step, attempts))
         done = tuple(
             (

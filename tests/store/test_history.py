@@ -39,7 +39,7 @@ SPEC = {
     "steps": "run_id, notebook, step, state, reason, reasons, key, started_at, ended_at, duration, attempts, "
     "items_total, items_executed, items_failed, time_saved, output_bytes, owner, tags",
     "attempts": "run_id, step, item, attempt, state, started_at, ended_at, duration, delay, error_type, "
-    "error_message, traceback, executor, host, pid, peak_rss",
+    "error_message, traceback, executor, host, pid, peak_rss, label, position",
     "events": "at, run_id, step, item, event, data",
     "artifacts": "digest, step, output, item, run_id, type, codec, bytes, location, stored_at, used_at",
     "approvals": "run_id, step, message, state, decided_by, decided_at, comment, values, key, expires_at",

@@ -51,6 +51,7 @@ RESULT = Result(
 )  # fmt: skip
 BARE = Result("k", "s", "nb.ipynb", "clean", "r1", {}, ())
 ATTEMPT = Attempt("r1", "clean", 2, 1.25, "main", "host", 7, "item", 0.5)
+OF_AN_ITEM = replace(ATTEMPT, position=37, label="'b\ud800'")
 FAILED = Attempt(
     "r1", "clean", 1, 1.0, "main", "h", 7, state=AttemptState.FAILED, ended_at=2.0,
     failure=Failure("ValueError", "no", "tb", "hint"), peak_rss=99,
@@ -87,6 +88,9 @@ EVERY = [
     StepWaiting(3.0, "r1", "clean", Request("q2", "nb.ipynb", "r1", "clean", "k", "?", 1.0)),
     ApprovalDecided(3.0, "r1", "nb.ipynb", "clean", Verdict("q1", ApprovalState.APPROVED, 3.0, "ana", "ok", {"a": 1})),
     ItemsStarted(3.0, "r1", "clean", (ATTEMPT, FAILED)),
+    ItemsStarted(3.0, "r1", "clean", (OF_AN_ITEM,)),
+    AttemptEnded(3.0, OF_AN_ITEM),
+    StepRetrying(3.0, "r1", "clean", 2, 1.5, 4.5, "i1", 37, "'b'"),
     ItemsStarted(3.0, "r1", "clean", ()),
     ItemsSucceeded(3.0, "r1", "clean", ((ATTEMPT, RESULT), (FAILED, ITEM))),
     ItemsSucceeded(3.0, "r1", "clean", ((ATTEMPT, RESULT), (FAILED, BARE))),
@@ -120,6 +124,13 @@ def test_every_event_survives_the_journal(event: Event) -> None:
 def test_a_run_recorded_without_owners_and_tags_has_none() -> None:
     event = RunStarted(1.0, RUN, ("a",))
     assert decode(encode(event)[:-2]) == event
+
+
+def test_attempts_recorded_before_items_had_labels_have_none() -> None:
+    started, again = AttemptStarted(1.0, ATTEMPT), StepRetrying(3.0, "r1", "clean", 2, 1.5, 4.5, "i1")
+    code, extra, at, attempt = encode(started)
+    assert decode([code, extra, at, attempt[:13]]) == started
+    assert decode(encode(again)[:-2]) == again
 
 
 def test_every_class_of_event_is_covered() -> None:

@@ -25,6 +25,7 @@ KEPT = sorted(path.relative_to(STORES).as_posix() for path in STORES.rglob("*.zi
 EVERY = {**values(), **late_values()}
 STEPS = [*EVERY, "connection", "gone", "broken", "cut"]
 MAPS = {"mapped": ["x", "y", "z"], "late_map": ["p", "q"]}
+BEFORE_LABELS = {f"v1/revision-{number}.zip" for number in range(5)}
 BEFORE_ORCHESTRATION = {"v1/revision-0.zip", "v1/revision-1.zip"}
 
 
@@ -132,6 +133,20 @@ def test_items_and_approvals_are_found(request: pytest.FixtureRequest, which: st
     assert approvals["q2"].request.approvers == ("ana", "bob")
     (accepted,) = store.find("k-kept-new")
     assert (accepted.accepted_by, store.get(accepted.outputs["out"])) == ("ana", "kept")
+
+
+@pytest.mark.parametrize("which", ["store", "again"])
+def test_attempts_at_items_say_which_one_it_was(request: pytest.FixtureRequest, which: str, kept: str) -> None:
+    store = request.getfixturevalue(which)
+    rows = [row for step in MAPS for row in store.history_records("attempts", step=step)]
+    shown = sorted((row["step"], row["item"], row["position"], row["label"]) for row in rows)
+    if kept in BEFORE_ORCHESTRATION:
+        assert shown == []
+        return
+    every = [(step, n, value) for step, values in sorted(MAPS.items()) for n, value in enumerate(values)]
+    old = kept in BEFORE_LABELS
+    assert shown == [(step, f"i{n}", None if old else n, None if old else repr(value)) for step, n, value in every]
+    assert {row["label"] for row in store.history_records("attempts", step="frame")} == {None}
 
 
 def test_an_older_store_has_todays_tables_and_columns(again: DuckStore) -> None:

@@ -112,7 +112,7 @@ class StepSucceeded:
 class StepRetrying:
     """Attempt number ``attempt`` failed and another follows at ``until``, seconds since the epoch.
 
-    ``item`` is the key of a mapped item, else ``""``.
+    ``item`` is the key of a mapped item, else ``""``; ``position`` and ``label`` as its attempts have them.
     """
 
     at: float
@@ -122,6 +122,8 @@ class StepRetrying:
     delay: float
     until: float
     item: str = ""
+    position: int | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

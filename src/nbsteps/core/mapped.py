@@ -7,6 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_SHORT = 8
+
+
+def item_name(position: int | None, label: str, key: str = "") -> str:
+    """An item as people know it: ``item 37 ('2024-03.csv')``; the beginning of its key where nobody noted more."""
+    if position is None:
+        return f"item {key[:_SHORT]}"
+    return f"item {position} ({label})" if label else f"item {position}"
+
 
 @dataclass(frozen=True, slots=True)
 class ItemError:
@@ -26,7 +35,7 @@ class ItemError:
 
     def __str__(self) -> str:
         """Render as ``item 3 (7): ValueError: no such shop``."""
-        return f"item {self.index} ({self.item}): {self.error_type}: {self.message}"
+        return f"{item_name(self.index, self.item)}: {self.error_type}: {self.message}"
 
 
 class MapOutput(list[Any]):

@@ -317,7 +317,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One execution of a body. ``item`` is the key of a mapped item, else ``""``; ``delay`` in seconds before it."""
+    """One execution of a body; ``delay`` in seconds before it.
+
+    ``item`` is the key of a mapped item, else ``""``; ``label`` tells it in a few words, ``position`` counts from 0.
+    """
 
     run_id: str
     step: str
@@ -332,6 +335,8 @@ class Attempt:
     ended_at: float | None = None
     failure: Failure | None = None
     peak_rss: int | None = None
+    position: int | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

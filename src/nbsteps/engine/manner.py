@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from nbsteps.core.model import Run, RunResult, Wishes
+from nbsteps.core.secrecy import MASKED, is_secret
 from nbsteps.core.states import StepState
 from nbsteps.engine.contracts import Means
 from nbsteps.engine.services import Services, new_id
@@ -70,10 +70,9 @@ def new_run(services: Services, trigger: str, wishes: Wishes, parameters: Mappin
     )
 
 
-_SECRET = re.compile(r"pass|secret|token|credential|api_?key|auth", re.IGNORECASE)
 _SHOWN = 200
 
 
 def shown_parameter(name: str, value: object) -> str:
     """A parameter as the history may keep it: short, and never a secret."""
-    return "***" if _SECRET.search(name) else repr(value)[:_SHOWN]
+    return MASKED if is_secret(name) else repr(value)[:_SHOWN]

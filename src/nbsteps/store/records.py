@@ -226,12 +226,14 @@ def _decode_labels(row: Record) -> tuple[dict[str, str], dict[str, tuple[str, ..
 def _encode_attempt(a: Attempt) -> Record:
     failure = None if a.failure is None else _encode_failure(a.failure)
     head = [a.run_id, a.step, a.attempt, a.started_at, a.executor, a.host, a.pid, a.item, a.delay]
-    return [*head, a.state, a.ended_at, failure, a.peak_rss]
+    end = [] if a.position is None else [a.position, a.label]
+    return [*head, a.state, a.ended_at, failure, a.peak_rss, *end]
 
 
 def _decode_attempt(row: Record) -> Attempt:
+    """Inverse; only those of items say which one it was, and they did not always."""
     failure = None if row[11] is None else Failure(*row[11][:4])
-    return Attempt(*[*row[:9], AttemptState(row[9]), row[10], failure, row[12]])
+    return Attempt(*[*row[:9], AttemptState(row[9]), row[10], failure, *row[12:15]])
 
 
 def _encode_failure(f: Failure) -> Record:
@@ -327,7 +329,10 @@ _ENCODERS: Final[dict[type, tuple[str, Callable[[Any], Record]]]] = {
     StepSucceeded: ("ok", _encode_success),
     StepRestored: ("hit", lambda e: [e.at, e.run_id, e.step, e.key, e.time_saved, e.output_bytes, _counts(e.items)]),
     StepEnded: ("end", lambda e: [e.at, e.run_id, e.step, e.state, e.reason, list(e.reasons), _counts(e.items)]),
-    StepRetrying: ("again", lambda e: [e.at, e.run_id, e.step, e.attempt, e.delay, e.until, e.item]),
+    StepRetrying: (
+        "again",
+        lambda e: [e.at, e.run_id, e.step, e.attempt, e.delay, e.until, e.item, e.position, e.label],
+    ),
     StepWaiting: ("wait", lambda e: [e.at, e.run_id, e.step, encode_request(e.request)]),
     ApprovalDecided: ("verdict", lambda e: [e.at, e.run_id, e.notebook, e.step, _encode_verdict(e.verdict)]),
     ItemsStarted: ("tries", lambda e: [e.at, e.run_id, e.step, [_encode_attempt(a) for a in e.attempts]]),
@@ -348,7 +353,7 @@ _DECODERS: Final[dict[str, Callable[[Record], Event]]] = {
     "ok": _decode_success,
     "hit": lambda r: StepRestored(*[*r[:6], _decode_counts(r[6:7])]),
     "end": lambda r: StepEnded(r[0], r[1], r[2], StepState(r[3]), r[4], tuple(r[5]), _decode_counts(r[6:7])),
-    "again": lambda r: StepRetrying(*r[:7]),
+    "again": lambda r: StepRetrying(*r[:9]),
     "wait": lambda r: StepWaiting(r[0], r[1], r[2], decode_request(r[3])),
     "verdict": lambda r: ApprovalDecided(*[*r[:4], _decode_verdict(r[4])]),
     "tries": lambda r: ItemsStarted(r[0], r[1], r[2], tuple(_decode_attempt(row) for row in r[3])),

@@ -134,12 +134,14 @@ class Rows:
 
     def _attempt_start(self, a: Attempt, owner: str) -> None:
         names = (text(a.run_id), text(a.step), text(a.item), a.attempt, a.started_at, float(a.delay))
-        self.rows["attempt_starts"].append((self.seq, *names, text(a.executor), text(a.host), a.pid, owner))
+        place = (text(a.executor), text(a.host), a.pid, owner)
+        item = (a.position, None if a.position is None else text(a.label))
+        self.rows["attempt_starts"].append((self.seq, *names, *place, *item))
 
     def _attempt_ended(self, event: AttemptEnded, _extra: Any, _owner: str) -> None:
         a = event.attempt
         self._attempt_end(a, event.at, a.state)
-        data: dict[str, Any] = {"attempt": a.attempt, "state": a.state}
+        data: dict[str, Any] = {"attempt": a.attempt, "state": a.state, **_which(a)}
         if a.failure is not None:
             data |= {"error_type": a.failure.error_type, "error_message": a.failure.message}
         self._event(event, data, step=a.step, item=a.item)
@@ -214,7 +216,7 @@ class Rows:
     def _retrying(self, event: StepRetrying, _extra: Any, _owner: str) -> None:
         names = (text(event.run_id), text(event.step), text(event.item), event.attempt, event.at)
         self.rows["retries"].append((self.seq, *names, float(event.delay), float(event.until)))
-        data = {"attempt": event.attempt, "delay": event.delay, "until": event.until}
+        data = {"attempt": event.attempt, "delay": event.delay, "until": event.until, **_which(event)}
         self._event(event, data, step=event.step, item=event.item)
 
     def _waiting(self, event: StepWaiting, _extra: Any, _owner: str) -> None:
@@ -285,6 +287,11 @@ class Rows:
 
     def _warned(self, event: Warned, _extra: Any, _owner: str) -> None:
         self._event(event, {"message": event.message, "hint": event.hint}, step=event.step)
+
+
+def _which(item: Attempt | StepRetrying) -> dict[str, Any]:
+    """Which item of a map it was, where that is known."""
+    return {} if item.position is None else {"position": item.position, "label": item.label}
 
 
 _FOLDS: Final[dict[type[Event], Callable[[Rows, Any, Any, str], None]]] = {

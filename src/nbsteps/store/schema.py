@@ -12,7 +12,7 @@ from nbsteps.store import views
 VERSION: Final = 1
 """Version of the tables; a store with a higher one is refused."""
 
-REVISION: Final = 4
+REVISION: Final = 5
 """Counts additions within a version: tables, columns at the end of a table, views. An older store is given them.
 
 A store of each revision is kept among the tests, written by ``tests/store/old_stores.py``.
@@ -80,6 +80,8 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "host": _TEXT,
         "pid": _INT,
         "owner": _TEXT,
+        "position": _INT,
+        "label": _TEXT,
     },
     "attempt_ends": {
         "seq": _INT,

@@ -66,6 +66,8 @@ COLUMNS: Final[dict[str, dict[str, Kind]]] = {
         "host": "text",
         "pid": "int",
         "peak_rss": "int",
+        "label": "text",
+        "position": "int",
     },
     "events": {"at": "time", "run_id": "text", "step": "text", "item": "text", "event": "text", "data": "json"},
     "artifacts": {
@@ -199,7 +201,7 @@ FROM starts s JOIN stands n USING (run_id) LEFT JOIN ends e USING (run_id) LEFT 
 _ATTEMPTS: Final = """
 SELECT s.seq, s.run_id, s.step, s.item, s.attempt, coalesce(e.state, 'running') AS state, s."at" AS started_at,
     e."at" AS ended_at, ended_at - started_at AS duration, s.delay, e.error_type, e.error_message, e.traceback,
-    s.executor, s.host, s.pid, e.peak_rss, r.notebook
+    s.executor, s.host, s.pid, e.peak_rss, s.label, s."position", r.notebook
 FROM log.attempt_starts s LEFT JOIN log.attempt_ends e
     ON e.run_id = s.run_id AND e.step = s.step AND e.item = s.item AND e.attempt = s.attempt
     LEFT JOIN (SELECT DISTINCT run_id, notebook FROM log.run_starts) r ON r.run_id = s.run_id

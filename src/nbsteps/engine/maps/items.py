@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nbsteps.core.errors import StepError
-from nbsteps.core.mapped import item_key
+from nbsteps.core.mapped import item_key, item_name
 from nbsteps.core.model import Part, PartKind, Step
+from nbsteps.core.secrecy import MASKED, is_secret
 from nbsteps.engine.bindings import digest_or_unique, is_volatile
+from nbsteps.engine.maps.words import words
 from nbsteps.identity import content
 
 PLAIN: Final = frozenset({int, float, complex, bool, str, bytes, type(None)})
 """Types of values that nothing can change in place."""
-_SHOWN: Final = 60
 
 
 @dataclass(slots=True)
@@ -29,6 +30,8 @@ class Item:
         named: digest of the value of ``--map-key``, or ``""``.
         attempts: how often its body was started.
         lost: how many of these came to nothing by no fault of its own.
+        names: of the loop variables.
+        told: the value of ``--map-key`` in a few words, or ``""``.
     """
 
     position: int
@@ -38,6 +41,8 @@ class Item:
     named: str = ""
     attempts: int = 0
     lost: int = 0
+    names: tuple[str, ...] = ()
+    told: str = ""
 
     @property
     def volatile(self) -> bool:
@@ -45,23 +50,26 @@ class Item:
         return any(map(is_volatile, self.digests)) or is_volatile(self.named)
 
     def text(self) -> str:
-        """A few words on the item."""
-        shown = ", ".join(map(shown_value, self.values))
-        return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
+        """What tells it from the others, in a few words: what ``--map-key`` says, or else its values."""
+        return self.told or words(dict(zip(self.names, self.values, strict=True)))
+
+    @property
+    def name(self) -> str:
+        """How messages name it."""
+        return item_name(self.position, self.text())
 
     def parts(self, step: Step) -> tuple[Part, ...]:
         """What its key adds to what all items have in common."""
         if self.named:
             return (Part(PartKind.VALUE, "--map-key", self.named, step.options.map_key, "item"),)
         return tuple(
-            Part(PartKind.VALUE, source.item, digest, content.summary(value), "item")
+            Part(PartKind.VALUE, source.item, digest, _detail(source.item, value), "item")
             for source, digest, value in zip(step.options.map, self.digests, self.values, strict=True)
         )
 
 
-def shown_value(value: object) -> str:
-    """A value in a few words; plain ones as they are written."""
-    return repr(value) if type(value) in PLAIN else content.summary(value)
+def _detail(name: str, value: object) -> str:
+    return MASKED if is_secret(name) else content.summary(value)
 
 
 def read_items(step: Step, namespace: Mapping[str, object]) -> list[tuple[object, ...]]:
@@ -113,26 +121,38 @@ def identify_items(
     """
     if step.options.map_key:
         return _by_key(step, base, values, namespace)
-    items = []
+    items, names = [], _names(step)
     # By name: the order in which --map lists its variables does not count.
     order = sorted(range(len(step.options.map)), key=lambda at: step.options.map[at].item)
     for position, each in enumerate(values):
         digests = tuple(map(digest_or_unique, each))
-        items.append(Item(position, each, item_key(base, [digests[at] for at in order]), digests))
+        items.append(Item(position, each, item_key(base, [digests[at] for at in order]), digests, names=names))
     return items
 
 
 def _by_key(step: Step, base: str, values: Iterable[tuple[object, ...]], namespace: Mapping[str, object]) -> list[Item]:
-    ask = _asking(step, namespace)
+    ask, names = _asking(step, namespace), _names(step)
     items: dict[str, Item] = {}
     for position, each in enumerate(values):
-        named = digest_or_unique(ask(position, each))
+        value = ask(position, each)
+        named = digest_or_unique(value)
+        told = words({step.options.map_key: value})
         other = items.get(named)
         if other is not None:
-            message = f"--map-key is the same for items {other.position} ({other.text()}) and {position}"
+            pair = (_by_values(step, other.position, other.values), _by_values(step, position, each))
+            message = f"--map-key is the same for {pair[0]} and {pair[1]}: {told}"
             raise _error(step, message, "--map-key must tell all items apart; without it, content does")
-        items[named] = Item(position, each, item_key(base, (named,)), named=named)
+        items[named] = Item(position, each, item_key(base, (named,)), named=named, names=names, told=told)
     return list(items.values())
+
+
+def _names(step: Step) -> tuple[str, ...]:
+    return tuple(source.item for source in step.options.map)
+
+
+def _by_values(step: Step, position: int, values: tuple[object, ...]) -> str:
+    """How messages name an item that ``--map-key`` does not tell from others."""
+    return item_name(position, words(dict(zip(_names(step), values, strict=True))))
 
 
 def _asking(step: Step, namespace: Mapping[str, object]) -> Callable[[int, tuple[object, ...]], object]:
@@ -146,7 +166,9 @@ def _asking(step: Step, namespace: Mapping[str, object]) -> Callable[[int, tuple
             return key(*values)
         except Exception as error:
             kind = type(error).__name__
-            message = f"--map-key {step.options.map_key} failed for item {position}: {kind}: {error}"
+            message = (
+                f"--map-key {step.options.map_key} failed for {_by_values(step, position, values)}: {kind}: {error}"
+            )
             raise _error(step, message, "") from error
 
     return ask

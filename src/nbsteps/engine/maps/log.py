@@ -8,7 +8,7 @@ from typing import Final
 
 from nbsteps.core.errors import Skip
 from nbsteps.core.events import AttemptEnded, ItemsStarted, ItemsSucceeded, Progressed, StepRetrying
-from nbsteps.core.mapped import ItemError
+from nbsteps.core.mapped import ItemError, item_name
 from nbsteps.core.model import Artifact, Attempt, Failure, ItemCounts, Part, PartKind, Result, Step
 from nbsteps.core.states import AttemptState
 from nbsteps.engine.bindings import unique_digest
@@ -116,7 +116,17 @@ class ItemLog:
         for item, delay in zip(items, waited, strict=True):
             item.attempts += 1
             self._running[item.position] = Attempt(
-                self.run_id, self._step.name, item.attempts, now, executor, host.name, host.pid, item.key, delay
+                self.run_id,
+                self._step.name,
+                item.attempts,
+                now,
+                executor,
+                host.name,
+                host.pid,
+                item.key,
+                delay,
+                position=item.position,
+                label=item.text(),
             )
         attempts = tuple(self._running[item.position] for item in items)
         services.emit(ItemsStarted(now, self.run_id, self._step.name, attempts))
@@ -166,9 +176,8 @@ class ItemLog:
     def retrying(self, item: Item, delay: float) -> None:
         """Another attempt at an item follows after so many seconds."""
         now = self._services.clock.now()
-        self._services.emit(
-            StepRetrying(now, self.run_id, self._step.name, item.attempts, delay, now + delay, item.key)
-        )
+        which = (item.key, item.position, item.text())
+        self._services.emit(StepRetrying(now, self.run_id, self._step.name, item.attempts, delay, now + delay, *which))
 
     def withdraw(self, item: Item) -> None:
         """An attempt came to nothing, by nobody's fault: another one follows at once."""
@@ -202,7 +211,8 @@ class ItemLog:
     def said(self, item: Item, done: float, total: float, text: str) -> None:
         """Tell what an item's body says about its progress; from any thread."""
         share = f"{done:g} of {total:g}" if total else f"{done:g}"
-        words = f"item {item.position}: {share} {text}".rstrip()
+        attempt = self._running.get(item.position)
+        words = f"{item_name(item.position, attempt.label if attempt else '')}: {share} {text}".rstrip()
         tally, at = self.tally, self._services.clock.now()
         event = Progressed(at, self.run_id, self._step.name, tally.done, tally.total, words, tally.counts())
         self._services.emit(event)
@@ -234,4 +244,6 @@ def _ended(
         at,
         failure,
         peak_rss,
+        attempt.position,
+        attempt.label,
     )

@@ -198,7 +198,7 @@ class RemoteItems:
             return
         self._alone -= positions
         for item in sent.items:
-            found = lost(self._work.step, error, f"item {item.position} ({item.text()})")
+            found = lost(self._work.step, error, item.name)
             self._work.took(item, ItemOutcome(Outcome(), error=found), (), shown=False)
 
     def _took(self, item: Item, reply: Reply) -> None:

@@ -69,8 +69,8 @@ class MapSummary:
         told = f"{len(failed):,} of {tally.total:,} items failed, --tolerate {allowed}"
         left = tally.total - tally.done
         told += f"; {left:,} were not executed (--fail-fast)" if left else ""
-        add_note(first.error, f"{told}; the first: item {first.item.position} ({first.item.text()})")
-        message = f"{told}; item {first.item.position} ({first.item.text()}): {first.failure.message}"
+        add_note(first.error, f"{told}; the first: {first.item.name}")
+        message = f"{told}; {first.item.name}: {first.failure.message}"
         reason = TOO_MANY if tolerate.limit else first.reason
         failure = replace(first.failure, message=message)
         return self._failed(first.error, failure, tally, reason, AttemptState.FAILED)

@@ -64,7 +64,7 @@ def _shaped(value: Any) -> str | None:
     dtype = getattr(value, "dtype", None)
     if dtype is None:
         return f"{_name(value)} {' x '.join(f'{size:,}' for size in shape)}"
-    if not shape and root == "numpy":
+    if not shape and root == "numpy" and not dtype.hasobject:
         return f"{_name(value)} {value}"
     told = str(dtype)[:_TEXT] if root != "polars" else type(dtype).__name__
     return f"{_name(value)} {told} {shape}"
