@@ -8,7 +8,12 @@ from typing import Final
 
 MASKED: Final = "***"
 """What is shown for a secret."""
-_TELLING: Final = re.compile(r"pass|secret|token|credential|api_?key|auth", re.IGNORECASE)
+_TELLING: Final = re.compile(
+    r"passw|passphrase|passcode|secret(?!ar)|credential|authori[sz]ation|(api|access|private|signing)_?key"
+    r"|token(?!s|i)|(?<![^\W_])(pass|pwd|pin|auth)(?![^\W_])",
+    re.IGNORECASE,
+)
+"""Within a name; short words only between underscores: ``author`` and ``max_tokens`` are no secrets."""
 
 
 @lru_cache(1024)
