@@ -51,7 +51,7 @@ class Item:
 
     def text(self) -> str:
         """What tells it from the others, in a few words: what ``--map-key`` says, or else its values."""
-        return self.told or words(dict(zip(self.names, self.values, strict=True)))
+        return self.told or words(self.names, self.values)
 
     @property
     def name(self) -> str:
@@ -136,7 +136,7 @@ def _by_key(step: Step, base: str, values: Iterable[tuple[object, ...]], namespa
     for position, each in enumerate(values):
         value = ask(position, each)
         named = digest_or_unique(value)
-        told = words({step.options.map_key: value})
+        told = words((step.options.map_key,), (value,))
         other = items.get(named)
         if other is not None:
             pair = (_by_values(step, other.position, other.values), _by_values(step, position, each))
@@ -152,7 +152,7 @@ def _names(step: Step) -> tuple[str, ...]:
 
 def _by_values(step: Step, position: int, values: tuple[object, ...]) -> str:
     """How messages name an item that ``--map-key`` does not tell from others."""
-    return item_name(position, words(dict(zip(_names(step), values, strict=True))))
+    return item_name(position, words(_names(step), values))
 
 
 def _asking(step: Step, namespace: Mapping[str, object]) -> Callable[[int, tuple[object, ...]], object]:

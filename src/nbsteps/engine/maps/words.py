@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from itertools import islice
 from pathlib import PurePath
@@ -25,23 +25,28 @@ _NUMBERS: Final = "biufcmM"
 """Kinds of NumPy's scalars that hold no object of Python's."""
 
 
-def words(values: Mapping[str, object]) -> str:
-    """Values by the names they go by, in 60 characters at most; those of secrets are masked. Never raises.
+def words(names: Sequence[str], values: Sequence[object]) -> str:
+    """Values and the names they go by in 60 characters at most; those of secrets are masked. Never raises.
 
     Where each has to be short, what is in the middle is left out: names of files differ at their ends.
     """
-    room = max(LONGEST // max(len(values), 1), _LEAST)
-    told = ", ".join([MASKED if is_secret(name) else _shown(value, room, 0) for name, value in values.items()])
+    if len(values) == 1:
+        told = MASKED if is_secret(names[0]) else _shown(values[0], LONGEST, 0)
+    else:
+        room = max(LONGEST // max(len(values), 1), _LEAST)
+        pairs = zip(names, values, strict=True)
+        told = ", ".join([MASKED if is_secret(name) else _shown(value, room, 0) for name, value in pairs])
+    if not told.isprintable():
+        told = "".join(each if each.isprintable() else "\ufffd" for each in told)
     return told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
 
 
 def _shown(value: object, room: int, depth: int) -> str:
     try:
         tell = _TELLERS.get(type(value)) or _family(value)
-        told = content.summary(value) if tell is None else tell(value, room, depth)
+        return content.summary(value) if tell is None else tell(value, room, depth)
     except Exception:  # noqa: BLE001 - whatever a strange object does, people only wanted a few words
-        told = content.summary(value)
-    return told if told.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in told)
+        return content.summary(value)
 
 
 def _plain(value: object, _room: int, _depth: int) -> str:
@@ -75,36 +80,42 @@ def _member(value: Any, _room: int, _depth: int) -> str:
 def _several(value: Any, room: int, depth: int) -> str:
     if depth >= _DEEP or len(value) > 2 * _FEW:
         return content.summary(value)
-    marks = "[]" if type(value) is list else "()"
-    return f"{marks[0]}{_each((('', each) for each in value), room, depth)}{marks[1]}"
+    share = _share(len(value), room)
+    told = ", ".join([_shown(each, share, depth + 1) for each in value[:_FEW]])
+    more = ", …" if len(value) > _FEW else ""
+    return f"[{told}{more}]" if type(value) is list else f"({told}{more})"
 
 
 def _dictionary(value: Any, room: int, depth: int) -> str:
     if depth >= _DEEP:
         return content.summary(value)
-    pairs = ((_text(key, room, 0) if type(key) is str else _shown(key, room, _DEEP), value[key]) for key in value)
-    return f"{{{_each(pairs, room, depth, ': ')}}}"
+    pairs = [(_shown(key, room, _DEEP), each) for key, each in islice(value.items(), _FEW)]
+    return f"{{{_each(pairs, len(value), room, depth, ': ')}}}"
 
 
 def _named(value: Any, room: int, depth: int) -> str:
     """A named tuple, field by field."""
-    pairs = zip(type(value)._fields, tuple.__iter__(value), strict=True)
-    return f"{type(value).__name__}({_each(pairs, room, depth, '=')})"
+    pairs = list(zip(type(value)._fields, tuple.__iter__(value), strict=True))
+    return f"{type(value).__name__}({_each(pairs[:_FEW], len(pairs), room, depth, '=')})"
 
 
 def _record(value: object, room: int, depth: int) -> str:
     """A data class, field by field; those that its own ``repr`` leaves out stay out."""
     fields = type(value).__dataclass_fields__  # type: ignore[attr-defined]  # seen by the caller
-    shown = ((name, object.__getattribute__(value, name)) for name, field in fields.items() if field.repr)
-    return f"{type(value).__name__}({_each(shown, room, depth, '=')})"
+    names = [name for name, field in fields.items() if field.repr]
+    pairs = [(name, object.__getattribute__(value, name)) for name in names[:_FEW]]
+    return f"{type(value).__name__}({_each(pairs, len(names), room, depth, '=')})"
 
 
-def _each(pairs: Iterable[tuple[str, object]], room: int, depth: int, between: str = "") -> str:
-    """The first of some values; a secret is known by the name before it."""
-    first = list(islice(pairs, _FEW + 1))
-    share = max(room // max(len(first), 1), _LEAST)
-    told = [f"{name}{between}{MASKED if is_secret(name) else _shown(value, share, depth + 1)}" for name, value in first]
-    return ", ".join([*told[:_FEW], *("…" for _ in told[_FEW:])])
+def _each(pairs: Iterable[tuple[str, object]], number: int, room: int, depth: int, between: str) -> str:
+    """The first of so many values, with what they go by."""
+    share = _share(number, room)
+    told = [f"{name}{between}{MASKED if is_secret(name) else _shown(value, share, depth + 1)}" for name, value in pairs]
+    return ", ".join([*told, "…"] if number > _FEW else told)
+
+
+def _share(number: int, room: int) -> int:
+    return max(room // min(max(number, 1), _FEW + 1), _LEAST)
 
 
 _Teller = Callable[[Any, int, int], str]
