@@ -8,7 +8,19 @@ export interface Model {
   on(event: string, callback: (...values: never[]) => void): void;
   off(event: string, callback?: (...values: never[]) => void): void;
   send(content: unknown): void;
-  widget_manager?: { kernel?: { interrupt?: () => Promise<void> } };
+  widget_manager?: { kernel?: Kernel };
+}
+
+/** What JupyterLab and Notebook tell of the kernel; other pages have none of it. */
+interface Kernel {
+  interrupt?: () => Promise<void>;
+  statusChanged?: Signal<string>;
+  disposed?: Signal<unknown>;
+}
+
+interface Signal<T> {
+  connect(slot: (sender: unknown, value: T) => void): unknown;
+  disconnect(slot: (sender: unknown, value: T) => void): unknown;
 }
 
 export const EMPTY_GRAPH: Graph = {
@@ -33,7 +45,8 @@ const EMPTY_LIVE: Live = {
 };
 
 /** Said where there is no kernel. */
-export const ALONE = "No kernel answers: this is the pipeline as it was saved. Execute the cell to use it.";
+export const ALONE = "No kernel answers: this is the pipeline as it stood last. Load nbsteps and execute the cell to use it.";
+const ENDS = ["restarting", "autorestarting", "terminating", "dead"];
 const PATIENCE = 3000; // milliseconds
 
 interface Answer {
@@ -61,6 +74,8 @@ export class Store {
 
   /** Nobody has answered: what is shown was saved with a notebook, or the kernel is busy and of the deaf kind. */
   private silent = false;
+  /** The kernel that showed this has ended: another knows nothing of it. */
+  private gone = false;
   private patience: ReturnType<typeof setTimeout> | undefined;
   private listeners = new Set<() => void>();
   private answers = new Map<number, Answer>();
@@ -73,8 +88,14 @@ export class Store {
     this.takeLive();
   };
   private readonly onMessage = (message: never) => this.take(message);
+  private readonly onStatus = (_kernel: unknown, status: string) => ENDS.includes(status) && this.lose();
+  private readonly onEnd = () => this.lose();
+  private readonly kernel: Kernel | undefined;
 
   constructor(private readonly model: Model) {
+    this.kernel = model.widget_manager?.kernel;
+    this.kernel?.statusChanged?.connect(this.onStatus);
+    this.kernel?.disposed?.connect(this.onEnd);
     model.on("change:graph", this.onGraph);
     model.on("change:live", this.onLive);
     model.on("msg:custom", this.onMessage);
@@ -87,7 +108,7 @@ export class Store {
    * where the page has a hold of it; a page that was saved during a run has none.
    */
   get deaf(): boolean {
-    return this.silent && !(this.running && this.model.widget_manager?.kernel?.interrupt);
+    return this.gone || (this.silent && !(this.running && this.kernel?.interrupt));
   }
 
   /** Have the kernel say how everything stands: the traits may be a moment old, and what was told since is lost. */
@@ -101,6 +122,8 @@ export class Store {
 
   close(): void {
     clearTimeout(this.patience);
+    this.kernel?.statusChanged?.disconnect(this.onStatus);
+    this.kernel?.disposed?.disconnect(this.onEnd);
     this.model.off("change:graph", this.onGraph);
     this.model.off("change:live", this.onLive);
     this.model.off("msg:custom", this.onMessage);
@@ -126,17 +149,26 @@ export class Store {
       this.notice = ALONE;
       this.changed();
     }
-    this.model.send(message);
+    this.post(message);
   }
 
   /** Ask for something that is read from the history. */
   ask<T>(what: string, values: Record<string, unknown> = {}): Promise<T> {
     if (this.deaf) return Promise.reject(new Error(ALONE));
     const request = ++this.requested;
-    this.model.send({ ...values, do: what, view: this.view, request });
     return new Promise<T>((resolve, reject) => {
       this.answers.set(request, { resolve: resolve as (data: unknown) => void, reject });
+      this.post({ ...values, do: what, view: this.view, request });
     });
+  }
+
+  private post(message: Record<string, unknown>): void {
+    if (this.gone) return;
+    try {
+      this.model.send(message);
+    } catch {
+      this.lose(); // the page has let go of the kernel that this was shown by
+    }
   }
 
   /** Cancel; where the kernel takes no message while it is busy, the front end's own interrupt does it. */
@@ -147,7 +179,7 @@ export class Store {
     const run = this.run?.run_id;
     setTimeout(() => {
       if (this.cancelling && this.running && this.run?.run_id === run && !this.heardCancel) {
-        void this.model.widget_manager?.kernel?.interrupt?.();
+        void this.kernel?.interrupt?.();
       }
     }, 1500);
   }
@@ -210,6 +242,20 @@ export class Store {
     this.failed = live.failed;
     this.badge = live.badge;
     this.requests = live.requests;
+  }
+
+  /** The kernel ended, and with it what it executed: nothing goes on, as the next one will find in the history. */
+  private lose(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.running = this.cancelling = false;
+    const [state, word] = ["crashed", "Crashed"];
+    if (this.run?.ended === null) this.run = { ...this.run, state, word, ended: this.now() };
+    const cut = Object.entries(this.nodes).filter(([, node]) => node.state === "running" || node.state === "retrying");
+    this.nodes = { ...this.nodes, ...Object.fromEntries(cut.map(([name, node]) => [name, { ...node, state, word, since: null, share: null }])) };
+    for (const { reject } of this.answers.values()) reject(new Error(ALONE));
+    this.answers.clear();
+    this.changed();
   }
 
   private answered(): void {

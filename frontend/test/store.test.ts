@@ -120,6 +120,35 @@ test("during a run a silent kernel is busy where it can be interrupted, and gone
   }
 });
 
+class FakeSignal {
+  slots = new Set<(sender: unknown, value: never) => void>();
+  connect(slot: (sender: unknown, value: never) => void) { this.slots.add(slot); }
+  disconnect(slot: (sender: unknown, value: never) => void) { this.slots.delete(slot); }
+  emit(value?: unknown) { for (const slot of this.slots) slot(null, value as never); }
+}
+
+test("a kernel that restarts, dies or is replaced takes its run with it", async () => {
+  for (const end of ["restarting", "autorestarting", "dead", "replaced"]) {
+    const kernel = { interrupt: async () => undefined, statusChanged: new FakeSignal(), disposed: new FakeSignal() };
+    const run = { run_id: "r", state: "running", word: "Running", started: 0, ended: null, done: 1, total: 2, until: null, after: 0, most: false };
+    const values = { graph: EMPTY_GRAPH, live: live(1, { a: shown("cached"), b: { ...shown("running"), since: 1 } }, { running: true, run }) };
+    const model = Object.assign(new FakeModel(values), { widget_manager: { kernel } });
+    const store = new Store(model);
+    const answer = assert.rejects(store.ask("runs"), /No kernel/);
+    kernel.statusChanged.emit("busy");
+    assert.deepEqual([store.deaf, store.running], [false, true]);
+    if (end === "replaced") kernel.disposed.emit();
+    else kernel.statusChanged.emit(end);
+    await answer;
+    const sent = model.sent.length;
+    store.cancel();
+    assert.deepEqual([store.deaf, store.running, model.sent.length], [true, false, sent], end);
+    assert.deepEqual([store.run?.state, store.nodes.a?.state, store.nodes.b?.state, store.nodes.b?.since], ["crashed", "cached", "crashed", null]);
+    store.close();
+    assert.deepEqual([kernel.statusChanged.slots.size, kernel.disposed.slots.size], [0, 0]);
+  }
+});
+
 const level = { width: 600, height: 100, node: [100, 40] as [number, number], at: [[0, 0], [200, 0], [200, 60], [400, 0]] as [number, number][], edges: [], labels: [] };
 const graph: Graph = {
   ...EMPTY_GRAPH,
