@@ -101,6 +101,7 @@ export function App({ store, root, place }: { store: Store; root: HTMLElement; p
                 goTo={goTo}
                 filter={() => find.current?.focus()}
                 opened={panel !== null}
+                id={id}
               />
             )}
             {known && panel && <Panel store={store} step={known} tab={panel} setTab={setPanel} close={close} goTo={goTo} select={open} id={id} />}
@@ -246,7 +247,7 @@ function goToCell(root: HTMLElement, store: Store, name: string): void {
 }
 
 function useWidth(root: HTMLElement): number {
-  const [width, setWidth] = useState(root.clientWidth);
+  const [width, setWidth] = useState(() => root.clientWidth); // asked once: asking lays the page out
   useEffect(() => {
     const watch = new ResizeObserver(() => setWidth(root.clientWidth));
     watch.observe(root);

@@ -1,6 +1,6 @@
 // A step that waits for a person: what is asked, the typed fields, and the two decisions.
 
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { elapsed } from "./format";
 import { Button, Mark } from "./parts";
 import type { Store } from "./store";
@@ -12,6 +12,7 @@ export function Approval({ form, store, now }: { form: Form; store: Store; now: 
   const [comment, setComment] = useState("");
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [sent, setSent] = useState(false);
+  const shape = useRef<HTMLFormElement>(null);
   const approve = () => {
     const wrong = check(form.fields, values);
     setErrors(wrong);
@@ -20,8 +21,11 @@ export function Approval({ form, store, now }: { form: Form; store: Store; now: 
   };
   const decide = (what: string) => {
     setSent(true);
+    const node = shape.current?.closest(".nbs")?.querySelector<HTMLElement>(`[data-step="${CSS.escape(form.step)}"]`);
     store
       .ask<null>(what, { step: form.step, values: what === "approve" ? values : {}, comment })
+      // The form goes away; who decided with the keyboard goes on at the step, not at the page's beginning.
+      .then(() => (document.activeElement === document.body || shape.current?.contains(document.activeElement)) && node?.focus({ preventScroll: true }))
       .catch((error: Error) => {
         setSent(false);
         setErrors({ "": error.message });
@@ -30,7 +34,7 @@ export function Approval({ form, store, now }: { form: Form; store: Store; now: 
   const waited = [`Waiting ${elapsed(now - form.since)}`, form.expires === null ? "" : `expires in ${elapsed(form.expires - now)}`];
   const inputs = form.inputs.map(([name, text]) => `${name} ${text}`);
   return (
-    <form class="appr" data-s="waiting" aria-label={`${form.step} needs approval`} onSubmit={(event) => (event.preventDefault(), approve())}>
+    <form ref={shape} class="appr" data-s="waiting" aria-label={`${form.step} needs approval`} onSubmit={(event) => (event.preventDefault(), approve())}>
       <div class="who">
         <Mark state="waiting" />
         <div>

@@ -31,6 +31,24 @@ export function fit(graph: Graph, width: number, height: number, narrow: boolean
   return Math.max(SMALLEST, NOMINAL.overview * Math.min(width / w, height / t));
 }
 
+/**
+ * Where something of this size may stand in so much room, at best at ``at``. What fits is in the middle; what does not
+ * leaves no room at its ends, other than beside a part of the room that is covered, from behind which all can be moved.
+ */
+export function hold(at: number, size: number, room: number, covered = 0): number {
+  const middle = (room - size) / 2;
+  const [low, high] = [Math.min(Math.max(0, middle), room - size - covered), Math.max(0, middle)];
+  return Math.round(Math.min(high, Math.max(low, at)));
+}
+
+const MARGIN = 24;
+
+/** Where the graph must stand so that a node at a place in it is in the room, moved no further than needed. */
+export function reach(at: number, place: number, size: number, room: number): number {
+  if (place + at < MARGIN) return MARGIN - place;
+  return place + size + at > room - MARGIN ? room - MARGIN - place - size : at;
+}
+
 export type Arrow = "ArrowLeft" | "ArrowRight" | "ArrowUp" | "ArrowDown";
 
 /** The step that an arrow key leads to: a predecessor or successor, or the neighbour in the column. */

@@ -1,21 +1,28 @@
-// The graph: nodes are buttons, edges one drawing behind them. Panning moves one element and draws nothing anew.
+// The graph: nodes are buttons, edges one drawing behind them. Each of the two is a layer of its own, drawn at its size
+// on the screen: panning moves both and draws nothing anew, and a step that changes leaves the edges as they are.
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { memo } from "./memo";
-import { duration, elapsed, middle } from "./format";
-import { alike, fit, levelOf, lineage, neighbour, NOMINAL, step as zoomStep, type Arrow } from "./geometry";
-import { Minimap } from "./minimap";
-import { Button, Empty, Mark } from "./parts";
+import { usePan, useWheel, type Camera } from "./camera";
+import { Carried, Edges, Legend, seen, type View } from "./edges";
+import { Dots } from "./dots";
+import { alike, fit, hold, levelOf, lineage, neighbour, NOMINAL, reach, step as zoomStep, type Arrow } from "./geometry";
+import { Minimap, sizeOf } from "./minimap";
+import { useKept } from "./memo";
+import { NodeView } from "./node";
+import { Button, Empty } from "./parts";
 import type { Store } from "./store";
-import type { Graph, Level, LevelName, Shown } from "./types";
+import type { Graph, Shown, Step } from "./types";
 
 const TALLEST = 520;
 const LINEAGE_DIMS = 30;
 /** Steps from which only what is near the view is drawn, in tiles of this size. */
 const CULLED = 200;
 const TILE = 400;
-/** Letters that a node has room for beside its mark, word and number together. */
-const ROOM = 22;
+/** Width below which the overview stands below the graph: over it, it would cover most of what is seen. */
+const APART = 560;
+/** Pixels that the overview and the zoom buttons keep from the graph's edges, and what the buttons are high with that. */
+const INSET = 8;
+const BUTTONS = 44;
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
 const PENDING: Shown = { state: "pending", word: "Pending", number: "", reasons: "", since: null, share: null, usual: null };
 
@@ -33,12 +40,8 @@ export interface GraphProps {
   goTo: (name: string) => void;
   filter: () => void;
   opened: boolean;
-}
-
-interface Camera {
-  zoom: number;
-  x: number;
-  y: number;
+  /** What no other element of the page is called. */
+  id: string;
 }
 
 export function GraphView(props: GraphProps) {
@@ -58,11 +61,16 @@ export function GraphView(props: GraphProps) {
   const scale = shownZoom / NOMINAL[name];
   const height = Math.max(128, Math.min(TALLEST, level.height * scale));
   const overflows = level.width * scale > width + 1 || level.height * scale > height + 1;
+  const names = useMemo(() => graph.steps.map((s) => s.name), [graph]);
+  const maps = graph.steps.length >= 40 || overflows;
+  const apart = width < APART;
+  const small = useMemo(() => sizeOf(level, apart ? width : null), [level, apart, apart && width]);
   const places = useMemo(() => new Map(graph.steps.map((s, i) => [s.name, level.at[i]!])), [graph, level]);
   const related = useMemo(() => (selected ? lineage(graph, selected) : null), [graph, selected]);
-  const ambiguous = useMemo(() => alike(graph.steps.map((s) => s.name)), [graph]);
+  const ambiguous = useMemo(() => alike(names), [names]);
   const dims = graph.steps.length >= LINEAGE_DIMS;
   const culls = graph.steps.length > CULLED && name !== "overview";
+  const drawn = useKept();
   const [column, row] = tile.split(" ").map(Number) as [number, number];
   const view = useMemo<View | null>(
     () =>
@@ -73,30 +81,25 @@ export function GraphView(props: GraphProps) {
   );
   const skipped = graph.steps.filter((s) => nodes[s.name]?.state === "skipped").map((s) => s.name).join(" ");
 
+  /** What the overview and the zoom buttons cover of the graph: so much further it can be moved. */
+  const cover = { right: maps && !apart ? small.width + 2 * INSET : 0, bottom: level.height * scale > height ? BUTTONS : 0 };
   const put = (x: number, y: number) => {
-    const [w, t] = [level.width * scale, level.height * scale];
-    camera.current = {
-      zoom: shownZoom,
-      x: w <= width ? (width - w) / 2 : Math.min(0, Math.max(width - w, x)),
-      y: t <= height ? (height - t) / 2 : Math.min(0, Math.max(height - t, y)),
-    };
-    if (stage.current) stage.current.style.transform = `translate(${camera.current.x}px,${camera.current.y}px) scale(${scale})`;
+    const at = { x: hold(x, level.width * scale, width, cover.right), y: hold(y, level.height * scale, height, cover.bottom) };
+    camera.current = { zoom: shownZoom, ...at };
+    if (stage.current) stage.current.style.transform = `translate(${at.x}px,${at.y}px)`;
     frame.current?.dispatchEvent(new CustomEvent("nbs-moved"));
-    if (culls) setTile(`${Math.floor(-camera.current.x / scale / TILE)} ${Math.floor(-camera.current.y / scale / TILE)}`);
+    if (culls) setTile(`${Math.floor(-at.x / scale / TILE)} ${Math.floor(-at.y / scale / TILE)}`);
   };
   useLayoutEffect(() => put(camera.current.x, camera.current.y), [level, scale, width, height, moved]);
 
   const reveal = (step: string) => {
     const at = places.get(step);
     if (!at) return;
-    const [x, y] = [at[0] * scale, at[1] * scale];
     const [w, t] = [level.node[0] * scale, level.node[1] * scale];
-    const { x: left, y: top } = camera.current;
-    const room = 24;
-    put(
-      x + left < room ? room - x : x + w + left > width - room ? width - room - x - w : left,
-      y + top < room ? room - y : y + t + top > height - room ? height - room - y - t : top,
-    );
+    const top = reach(camera.current.y, at[1] * scale, t, height - cover.bottom);
+    const over = narrow ? height - BUTTONS - small.height : INSET;
+    const hidden = at[1] * scale + top < over + small.height + INSET && at[1] * scale + t + top > over - INSET;
+    put(reach(camera.current.x, at[0] * scale, w, width - (hidden ? cover.right : 0)), top);
   };
   useEffect(() => {
     if (!selected) return;
@@ -151,42 +154,53 @@ export function GraphView(props: GraphProps) {
   if (!graph.steps.length) return <NoSteps />;
   const shownKept = (step: string) => (!kept || kept.has(step)) && !(dims && related && !related.has(step));
   const hot = hovered ?? (dims ? null : selected);
+  const node = (step: Step, i: number) => {
+    const shown = nodes[step.name] ?? PENDING;
+    const [x, y] = level.at[i]!;
+    const [is, dimmed, stop] = [selected === step.name, !shownKept(step.name), tabStop === step.name];
+    const now = shown.since && name !== "overview" ? Math.floor(props.now) : 0;
+    return drawn(step.name, [step, level, shown, is, dimmed, stop, now], () => (
+      <NodeView
+        key={step.name}
+        name={step.name}
+        when={step.when}
+        shown={shown}
+        x={x}
+        y={y}
+        width={level.node[0]}
+        level={name}
+        cut={ambiguous.has(step.name)}
+        selected={is}
+        dimmed={dimmed}
+        stop={stop}
+        now={now}
+        select={props.select}
+        open={props.open}
+        goTo={props.goTo}
+        hover={setHovered}
+      />
+    ));
+  };
+  const overview = maps && (
+    <Minimap level={level} scale={scale} nodes={nodes} names={names} small={small} apart={apart} camera={camera} frame={frame} width={width} height={height} put={put} />
+  );
   return (
     <>
     <div class="gv" ref={frame} style={{ height }} role="group" aria-label={`Steps of ${graph.title || "this notebook"}`} onKeyDown={onKey} data-level={name}>
-      <div class="stage" ref={stage} style={{ width: level.width, height: level.height }}>
-        <Edges graph={graph} level={level} related={related} dims={dims} hot={hovered} skipped={skipped} view={view} />
-        {graph.steps.map((step, i) => (!view || step.name === tabStop || seen(view, level.at[i]!, level.at[i]!)) && (
-          <NodeView
-            key={step.name}
-            name={step.name}
-            when={step.when}
-            shown={nodes[step.name] ?? PENDING}
-            x={level.at[i]![0]}
-            y={level.at[i]![1]}
-            width={level.node[0]}
-            level={name}
-            cut={ambiguous.has(step.name)}
-            selected={selected === step.name}
-            dimmed={!shownKept(step.name)}
-            stop={tabStop === step.name}
-            now={nodes[step.name]?.since ? Math.floor(props.now) : 0}
-            select={props.select}
-            open={props.open}
-            goTo={props.goTo}
-            hover={setHovered}
-          />
-        ))}
+      <div class="stage" ref={stage}>
+        <Edges graph={graph} level={level} scale={scale} related={related} dims={dims} hot={hovered} skipped={skipped} view={view} />
+  {name === "overview" && <Dots level={level} scale={scale} names={names} nodes={nodes} shows={shownKept} id={`${props.id}-mark`} />}
+        <div class="nodes" style={{ width: level.width, height: level.height, transform: `scale(${scale})` }}>
+        {graph.steps.map((step, i) => (!view || step.name === tabStop || seen(view, level.at[i]!, level.at[i]!)) && node(step, i))}
         {hot && scale >= 0.9 && name !== "overview" && <Carried graph={graph} level={level} places={places} name={hot} />}
         {level.labels.map(([step, text, x, y]) => (
           <span key={step} class="elab br" title={graph.steps[step]!.when} style={{ left: x, top: y }}>
             {text}
           </span>
         ))}
+        </div>
       </div>
-      {(graph.steps.length >= 40 || overflows) && (
-        <Minimap level={level} scale={scale} nodes={nodes} names={graph.steps.map((s) => s.name)} camera={camera} frame={frame} width={width} height={height} put={put} />
-      )}
+      {!apart && overview}
       {graph.steps.length >= 4 && (
         <div class="gctl" role="group" aria-label="Zoom">
           <Button icon="minus" aria-label="Zoom out" onClick={() => zoomTo(zoomStep(shownZoom, -1))} />
@@ -196,6 +210,7 @@ export function GraphView(props: GraphProps) {
         </div>
       )}
     </div>
+    {apart && overview}
     {graph.edges.some(([, , , kind]) => kind === "watch") && <Legend />}
     </>
   );
@@ -214,187 +229,4 @@ function NoSteps() {
       Start a cell with <code>%%step name</code> and run it. It appears here.
     </Empty>
   );
-}
-
-interface NodeProps {
-  name: string;
-  when: string;
-  shown: Shown;
-  x: number;
-  y: number;
-  width: number;
-  level: LevelName;
-  cut: boolean;
-  selected: boolean;
-  dimmed: boolean;
-  stop: boolean;
-  now: number;
-  select: (name: string) => void;
-  open: (name: string) => void;
-  goTo: (name: string) => void;
-  hover: (name: string | null) => void;
-}
-
-const KINDS: Record<LevelName, string> = { full: "node", compact: "node c", line: "node x", overview: "dot" };
-
-const NodeView = memo(function NodeView(props: NodeProps) {
-  const { name, shown, level } = props;
-  const number = said(shown, props.now, level);
-  const spoken = [name, shown.word, number, props.when && `runs ${props.when.startsWith("on ") || props.when === "else" ? "" : "if "}${props.when}`].filter(Boolean).join(", ");
-  const title = [spoken, shown.text || shown.reasons].filter(Boolean).join(": ");
-  const kinds = [KINDS[level], props.selected && "sel", props.dimmed && "dimmed", shown.share !== null && level !== "line" && "map"];
-  return (
-    <button
-      type="button"
-      class={kinds.filter(Boolean).join(" ")}
-      data-s={shown.state}
-      data-step={name}
-      style={{ left: props.x, top: props.y, width: props.width }}
-      title={title}
-      aria-label={spoken}
-      aria-pressed={props.selected}
-      tabIndex={props.stop ? 0 : -1}
-      onClick={() => props.open(name)}
-      onDblClick={() => props.goTo(name)}
-      onFocus={() => props.hover(name)}
-      onBlur={() => props.hover(null)}
-      onMouseEnter={() => props.hover(name)}
-      onMouseLeave={() => props.hover(null)}
-    >
-      <Mark state={shown.state} />
-      {level !== "overview" && <span class="nm">{props.cut ? middle(name, Math.floor((props.width - 46) / 7.2)) : name}</span>}
-      {(level === "full" || level === "compact") && (
-        <span class="mt">
-          <span class="w">{level === "full" && shown.text ? `${shown.word}, ${shown.text}` : shown.word}</span>
-          {number && <span class="t">{number}</span>}
-        </span>
-      )}
-      {shown.share !== null && shown.state === "running" && (level === "full" || level === "compact") && (
-        <span class="pb">
-          <i style={{ width: `${(shown.share * 100).toFixed(1)}%` }} />
-        </span>
-      )}
-    </button>
-  );
-});
-
-/** What stands beside the word: what Python says, or how long the state has lasted. */
-function said(shown: Shown, now: number, level: LevelName): string {
-  const ticking = shown.since !== null && now > 0 ? elapsed(now - shown.since) : "";
-  const usual = ticking && shown.usual ? ` of ~${duration(shown.usual)}` : "";
-  const long = level === "compact" || `${shown.word}${ticking}${usual}`.length > ROOM;
-  const number = shown.number || ticking + (long ? "" : usual);
-  if (level !== "compact") return number;
-  if (shown.share !== null) return `${Math.floor(shown.share * 100)}%`;
-  const first = number.split(" ")[0]!;
-  return shown.word.length > 9 || !/^[~<\d]/.test(first) ? "" : first;
-}
-
-interface View {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-}
-
-/** Whether a box that two points span reaches into the view. */
-function seen(view: View, [ax, ay]: [number, number], [bx, by]: [number, number]): boolean {
-  return Math.max(ax, bx) >= view.left && Math.min(ax, bx) <= view.right && Math.max(ay, by) >= view.top && Math.min(ay, by) <= view.bottom;
-}
-
-const Edges = memo(function Edges({ graph, level, related, dims, hot, skipped, view }: {
-  graph: Graph;
-  level: Level;
-  related: Set<string> | null;
-  dims: boolean;
-  hot: string | null;
-  /** Names of skipped steps, in one text: what is compared is not made anew with every change of a step. */
-  skipped: string;
-  view: View | null;
-}) {
-  const notTaken = new Set(skipped.split(" "));
-  const kinds = useMemo(() => new Map(graph.edges.map(([source, target, , kind]) => [`${source} ${target}`, kind])), [graph]);
-  const near = view ? level.edges.filter(([from, to]) => seen(view, level.at[from]!, level.at[to]!)) : level.edges;
-  const drawn = near.map(([from, to, path, x, y]) => {
-    const [source, target] = [graph.steps[from]!.name, graph.steps[to]!.name];
-    const inLineage = related?.has(source) && related.has(target);
-    const kind = source === hot || inLineage ? "hot" : related && dims ? "dim" : "";
-    const watches = kinds.get(`${source} ${target}`) === "watch";
-    return { key: `${from}-${to}`, path, x, y, watches, kind: kind || (notTaken.has(target) ? "off dim" : "") };
-  });
-  drawn.sort((a, b) => Number(a.kind === "hot") - Number(b.kind === "hot"));
-  return (
-    <svg class="edges" width={level.width} height={level.height} aria-hidden="true">
-      {drawn.map((edge) => (
-        <g key={edge.key}>
-          <path class={`e ${edge.kind} ${edge.watches ? "watch" : ""}`} d={edge.path} />
-          <path class={`ah ${edge.kind}`} d={`M${edge.x - 1} ${edge.y}l-6 -3.5v7z`} />
-        </g>
-      ))}
-    </svg>
-  );
-});
-
-function Legend() {
-  return (
-    <div class="lines" role="note" aria-label="Kinds of lines">
-      <span><svg viewBox="0 0 24 8" aria-hidden="true"><path class="e" d="M0 4h24" /></svg>needs it</span>
-      <span><svg viewBox="0 0 24 8" aria-hidden="true"><path class="e watch" d="M0 4h24" /></svg>looks at how it ended</span>
-    </div>
-  );
-}
-
-/** The variables that leave a step, beside it. */
-function Carried({ graph, level, places, name }: { graph: Graph; level: Level; places: Map<string, [number, number]>; name: string }) {
-  const at = places.get(name);
-  const variables = [...new Set(graph.edges.filter(([source]) => source === name).flatMap(([, , carried]) => carried))];
-  if (!at || !variables.length) return null;
-  const shown = variables.slice(0, 4).join(", ") + (variables.length > 4 ? ` +${variables.length - 4}` : "");
-  return (
-    <span class="elab" aria-hidden="true" style={{ left: at[0] + level.node[0] + 6, top: at[1] - 3 }}>
-      {shown}
-    </span>
-  );
-}
-
-function useWheel(frame: { current: HTMLDivElement | null }, zoom: (event: WheelEvent, at: [number, number]) => void): void {
-  const latest = useRef(zoom);
-  latest.current = zoom;
-  useEffect(() => {
-    const element = frame.current;
-    if (!element) return;
-    const onWheel = (event: WheelEvent) => {
-      if (!event.ctrlKey && !event.metaKey) return;
-      event.preventDefault();
-      const box = element.getBoundingClientRect();
-      latest.current(event, [event.clientX - box.left, event.clientY - box.top]);
-    };
-    element.addEventListener("wheel", onWheel, { passive: false });
-    return () => element.removeEventListener("wheel", onWheel);
-  }, [frame.current]);
-}
-
-function usePan(frame: { current: HTMLDivElement | null }, camera: { current: Camera }, put: (x: number, y: number) => void): void {
-  const latest = useRef(put);
-  latest.current = put;
-  useEffect(() => {
-    const element = frame.current;
-    if (!element) return;
-    const onDown = (event: PointerEvent) => {
-      if (event.button !== 0 || (event.target as HTMLElement).closest("button,.mini")) return;
-      const start = { x: event.clientX - camera.current.x, y: event.clientY - camera.current.y };
-      const onMove = (move: PointerEvent) => latest.current(move.clientX - start.x, move.clientY - start.y);
-      const onUp = () => {
-        element.removeEventListener("pointermove", onMove);
-        element.classList.remove("grabbing");
-      };
-      element.setPointerCapture(event.pointerId);
-      element.classList.add("grabbing");
-      element.addEventListener("pointermove", onMove);
-      element.addEventListener("pointerup", onUp, { once: true });
-      element.addEventListener("pointercancel", onUp, { once: true });
-    };
-    element.addEventListener("pointerdown", onDown);
-    return () => element.removeEventListener("pointerdown", onDown);
-  }, [frame.current]);
 }

@@ -1,39 +1,63 @@
 // The whole graph small, with the part that is seen; dragging it or the arrow keys move the view.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Level, Shown } from "./types";
 
 const [WIDTH, HEIGHT] = [196, 88];
+/** Below a narrow graph: its whole width, and less of its height. */
+const LOW = 56;
 
-export function Minimap({ level, scale, nodes, names, camera, frame, width, height, put }: {
+export interface Size {
+  /** Size of the overview's pixels in those of the layout. */
+  scale: number;
+  width: number;
+  height: number;
+}
+
+/** How large the overview of a layout is: over the graph, or below a graph that is so wide. */
+export function sizeOf(level: Level, below: number | null): Size {
+  const scale = Math.min((below === null ? WIDTH : below - 16) / level.width, (below === null ? HEIGHT : LOW) / level.height);
+  return { scale, width: level.width * scale, height: level.height * scale };
+}
+
+export function Minimap({ level, scale, nodes, names, small, apart, camera, frame, width, height, put }: {
   level: Level;
   scale: number;
   nodes: Record<string, Shown>;
   names: string[];
+  small: Size;
+  apart: boolean;
   camera: { current: { x: number; y: number } };
   frame: { current: HTMLElement | null };
   width: number;
   height: number;
   put: (x: number, y: number) => void;
 }) {
-  const box = useRef<SVGRectElement>(null);
-  const small = Math.min(WIDTH / level.width, HEIGHT / level.height);
+  const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const element = frame.current;
     const follow = () => {
-      const shape = box.current;
-      if (!shape) return;
-      shape.setAttribute("x", String((-camera.current.x / scale) * small));
-      shape.setAttribute("y", String((-camera.current.y / scale) * small));
+      const [x, y] = [-camera.current.x, -camera.current.y].map((at) => (at / scale) * small.scale);
+      if (box.current) box.current.style.transform = `translate(${x}px,${y}px)`;
     };
     follow();
     element?.addEventListener("nbs-moved", follow);
     return () => element?.removeEventListener("nbs-moved", follow);
+  }, [scale, small]);
+  const shapes = useMemo(() => {
+    const [w, t] = [Math.max(2, level.node[0] * small.scale), Math.max(1.5, level.node[1] * small.scale)].map((size) => +size.toFixed(2));
+    const shape = `h${w! - 1}q.5 0 .5 .5v${t! - 1}q0 .5 -.5 .5h${1 - w!}q-.5 0 -.5 -.5v${1 - t!}q0 -.5 .5 -.5z`;
+    return level.at.map(([x, y]) => `M${(x * small.scale + 0.5).toFixed(1)} ${(y * small.scale).toFixed(1)}${shape}`);
+  }, [level, small]);
+  const drawn = new Map<string, string>();
+  names.forEach((name, i) => {
+    const state = nodes[name]?.state ?? "pending";
+    drawn.set(state, (drawn.get(state) ?? "") + shapes[i]);
   });
   const move = (event: PointerEvent) => {
     if (!(event.buttons & 1)) return;
     const at = (event.currentTarget as SVGElement).getBoundingClientRect();
-    put(width / 2 - ((event.clientX - at.left) / small) * scale, height / 2 - ((event.clientY - at.top) / small) * scale);
+    put(width / 2 - ((event.clientX - at.left) / small.scale) * scale, height / 2 - ((event.clientY - at.top) / small.scale) * scale);
   };
   const walk = (event: KeyboardEvent) => {
     const way = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
@@ -42,15 +66,12 @@ export function Minimap({ level, scale, nodes, names, camera, frame, width, heig
     event.preventDefault();
     event.stopPropagation();
   };
-  const [w, t] = [Math.max(2, level.node[0] * small), Math.max(1.5, level.node[1] * small)];
   return (
-    <div class="mini" tabIndex={0} role="group" aria-label="Overview of the graph; arrow keys move the view" onKeyDown={walk}>
-      <svg width={level.width * small} height={level.height * small} onPointerDown={move} onPointerMove={move} aria-hidden="true">
-        {names.map((name, i) => (
-          <rect key={name} data-s={nodes[name]?.state ?? "pending"} x={level.at[i]![0] * small} y={level.at[i]![1] * small} width={w} height={t} rx="1" />
-        ))}
-        <rect ref={box} class="seen" width={Math.min(width / scale, level.width) * small} height={Math.min(height / scale, level.height) * small} />
+    <div class={apart ? "mini apart" : "mini"} tabIndex={0} role="group" aria-label="Overview of the graph; arrow keys move the view" onKeyDown={walk}>
+      <svg width={small.width} height={small.height} onPointerDown={move} onPointerMove={move} aria-hidden="true">
+        {[...drawn].map(([state, path]) => <path key={state} data-s={state} d={path} />)}
       </svg>
+      <div class="seen" ref={box} style={{ width: Math.min(width / scale, level.width) * small.scale, height: Math.min(height / scale, level.height) * small.scale }} />
     </div>
   );
 }

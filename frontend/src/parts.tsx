@@ -3,7 +3,9 @@
 import { h, type ComponentChildren, type JSX } from "preact";
 import marks from "./marks.json";
 
-const STATES = marks as unknown as Record<string, { word: string; mark: [string, Record<string, string>][] }>;
+/** An element's name and attributes. */
+export type Shape = [string, Record<string, string>];
+const STATES = marks as unknown as Record<string, { word: string; mark: Shape[] }>;
 
 export function wordOf(state: string): string {
   return STATES[state]?.word ?? state;
@@ -14,15 +16,18 @@ export const STATE_ORDER = [
   "pending", "skipped", "cancelled",
 ];
 
+export function shapesOf(state: string): Shape[] {
+  return (STATES[state] ?? STATES.pending!).mark;
+}
+
 /** The mark of a state; with `label` it is spoken, otherwise the word stands beside it. */
 export function Mark({ state, label = false, small = false }: { state: string; label?: boolean; small?: boolean }) {
-  const known = STATES[state] ?? STATES.pending!;
-  const shapes = known.mark.map(([tag, attributes], i) =>
-    h(tag, { key: i, ...attributes, ...(state === "running" && tag === "path" ? { class: "spin" } : {}) }),
-  );
-  const spoken = label ? { role: "img" as const, "aria-label": known.word } : { "aria-hidden": true as const };
+  const shapes = shapesOf(state).map(([tag, attributes], i) => h(tag, { key: i, ...attributes }));
+  // The whole mark turns: the browser does that without drawing it again, other than a part of a drawing.
+  const kinds = ["mark", small && "sm", state === "running" && "spin"].filter(Boolean).join(" ");
+  const spoken = label ? { role: "img" as const, "aria-label": wordOf(state) } : { "aria-hidden": true as const };
   return (
-    <svg class={small ? "mark sm" : "mark"} data-s={state} viewBox="0 0 16 16" {...spoken}>
+    <svg class={kinds} data-s={state} viewBox="0 0 16 16" {...spoken}>
       {shapes}
     </svg>
   );
@@ -112,6 +117,17 @@ export function Empty({ mark, icon, title, children, action }: { mark?: string; 
   );
 }
 
+/** Up, Down, Home and End walk through the rows of a list, which is one stop of the Tab key. */
+export function walkRows(event: KeyboardEvent, selector: string): void {
+  const rows = [...(event.currentTarget as HTMLElement).querySelectorAll<HTMLElement>(selector)];
+  const at = rows.indexOf(event.target as HTMLElement);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
+  if (at < 0 || to === undefined) return;
+  rows[Math.min(Math.max(to, 0), rows.length - 1)]!.focus();
+  event.preventDefault();
+  event.stopPropagation();
+}
+
 /** Tabs as buttons that the arrow keys walk through. */
 export function Tabs({ names, current, choose, label, id, kind = "tabs" }: {
   names: { id: string; text: string; count?: number }[];
@@ -122,10 +138,10 @@ export function Tabs({ names, current, choose, label, id, kind = "tabs" }: {
   kind?: string;
 }) {
   const walk = (event: KeyboardEvent) => {
-    const way = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    if (!way) return;
     const at = names.findIndex((tab) => tab.id === current);
-    const next = names[(at + way + names.length) % names.length]!;
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: names.length - 1 }[event.key];
+    if (to === undefined) return;
+    const next = names[(to + names.length) % names.length]!;
     choose(next.id);
     ((event.currentTarget as HTMLElement).children[names.indexOf(next)] as HTMLElement).focus();
     event.preventDefault();

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { moment } from "./format";
-import { Button, Empty, State, Strip } from "./parts";
+import { Button, Empty, State, Strip, walkRows } from "./parts";
 import type { Store } from "./store";
 import type { RunRow } from "./types";
 
@@ -28,6 +28,7 @@ export function Runs({ store, show }: { store: Store; show: (run: RunRow) => voi
   const [chosen, setChosen] = useState<string[]>([]);
   const [comparing, compare] = useState(false);
   const [limit, setLimit] = useState(PAGE);
+  const [at, setAt] = useState("");
   useEffect(() => {
     store.ask<RunRow[]>("runs").then(setRuns, (e: Error) => setError(e.message));
   }, [store, store.run?.run_id, store.run?.ended]);
@@ -44,6 +45,7 @@ export function Runs({ store, show }: { store: Store; show: (run: RunRow) => voi
   const sorted = [...matching].sort((a, b) => (a[sort.by] < b[sort.by] ? -1 : a[sort.by] > b[sort.by] ? 1 : 0) * (sort.down ? -1 : 1));
   const choose = (id: string) => setChosen((now) => (now.includes(id) ? now.filter((c) => c !== id) : [...now.slice(-1), id]));
   const states = [...new Map(runs.map((run) => [run.state, run.word]))];
+  const stop = sorted.slice(0, limit).some((run) => run.run_id === at) ? at : sorted[0]?.run_id;
   const pair = runs.filter((run) => chosen.includes(run.run_id)).reverse();
   return (
     <>
@@ -59,8 +61,8 @@ export function Runs({ store, show }: { store: Store; show: (run: RunRow) => voi
         <Button disabled={chosen.length !== 1} onClick={() => show(pair[0]!)}>Timeline</Button>
         <Button disabled={chosen.length !== 1} onClick={() => void store.makeReport(pair[0]!.run_id)}>Report</Button>
       </div>
-      <div class="scroll" tabIndex={0} role="group" aria-label="Runs">
-        <table class="t runs">
+      <div class="scroll" onKeyDown={(e) => walkRows(e, "tr.row")}>
+        <table class="t runs" role="grid" aria-label="Runs" aria-multiselectable="true">
           <thead>
             <tr>
               {COLUMNS.map(({ id, text, kind }) => (
@@ -75,7 +77,8 @@ export function Runs({ store, show }: { store: Store; show: (run: RunRow) => voi
               <tr
                 key={run.run_id}
                 class={`row ${chosen.includes(run.run_id) ? "sel" : ""}`}
-                tabIndex={0}
+                tabIndex={run.run_id === stop ? 0 : -1}
+                onFocus={() => setAt(run.run_id)}
                 aria-selected={chosen.includes(run.run_id)}
                 onClick={() => choose(run.run_id)}
                 onDblClick={() => show(run)}

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { moment } from "./format";
-import { Button, Empty, Mark } from "./parts";
+import { Button, Empty, Mark, walkRows } from "./parts";
 import type { Store } from "./store";
 import type { GanttBar, Lane, TimelineView } from "./types";
 
@@ -24,6 +24,7 @@ export function Timeline({ store, run, choose, open }: { store: Store; run: stri
   const [found, setFound] = useState<TimelineView | null | undefined>(undefined);
   const [error, setError] = useState("");
   const [only, setOnly] = useState(false);
+  const [at, setAt] = useState("");
   const going = store.running && (!run || run === store.run?.run_id);
   const beat = going ? Math.floor(store.now() / 2) : 0;
   useEffect(() => {
@@ -42,6 +43,7 @@ export function Timeline({ store, run, choose, open }: { store: Store; run: stri
       </Empty>
     );
   const lanes = found.lanes.filter((lane) => !only || lane.critical);
+  const stop = lanes.slice(0, MANY).some((lane) => lane.step === at) ? at : lanes[0]?.step;
   return (
     <>
       <div class="tb" role="toolbar" aria-label="Timeline">
@@ -53,7 +55,7 @@ export function Timeline({ store, run, choose, open }: { store: Store; run: stri
         <Button class={`btn ${only ? "is-hover" : ""}`} aria-pressed={only} onClick={() => setOnly(!only)}>Critical path only</Button>
         <Button icon="page" ghost onClick={() => void store.makeReport(found.run_id)}>Report</Button>
       </div>
-      <div class="gts" tabIndex={0} role="group" aria-label="Steps over time">
+      <div class="gts" role="group" aria-label="Steps over time" onKeyDown={(e) => walkRows(e, ".gr")}>
       <div class="gt">
         <div class="ax" aria-hidden="true">
           {found.ticks.map((tick) => (
@@ -61,7 +63,7 @@ export function Timeline({ store, run, choose, open }: { store: Store; run: stri
           ))}
         </div>
         {lanes.slice(0, MANY).map((lane, i) => (
-          <Row key={lane.step} lane={lane} view={found} drop={drop(lane, lanes, found, i)} open={open} />
+          <Row key={lane.step} lane={lane} view={found} drop={drop(lane, lanes, found, i)} open={open} stop={lane.step === stop} reach={setAt} />
         ))}
       </div>
       </div>
@@ -84,10 +86,10 @@ function drop(lane: Lane, lanes: Lane[], view: TimelineView, at: number): number
   return to > at ? (to - at) * LANE - 8 : 0;
 }
 
-function Row({ lane, view, drop: down, open }: { lane: Lane; view: TimelineView; drop: number; open: (step: string) => void }) {
+function Row({ lane, view, drop: down, open, stop, reach }: { lane: Lane; view: TimelineView; drop: number; open: (step: string) => void; stop: boolean; reach: (step: string) => void }) {
   const height = 12 / lane.rows;
   return (
-    <button type="button" class={`gr ${lane.critical ? "crit" : ""}`} onClick={() => open(lane.step)} aria-label={[lane.step, lane.word, lane.number, lane.critical ? "on the critical path" : ""].filter(Boolean).join(", ")}>
+    <button type="button" class={`gr ${lane.critical ? "crit" : ""}`} tabIndex={stop ? 0 : -1} onFocus={() => reach(lane.step)} onClick={() => open(lane.step)} aria-label={[lane.step, lane.word, lane.number, lane.critical ? "on the critical path" : ""].filter(Boolean).join(", ")}>
       <span class="gl">
         <Mark state={lane.state} small />
         <span class="tr" title={lane.step}>{lane.step}</span>

@@ -121,24 +121,27 @@ function Force({ store, selected, disabled }: { store: Store; selected: string |
     document.addEventListener("pointerdown", outside);
     return () => document.removeEventListener("pointerdown", outside);
   }, [shown]);
-  const act = (message: Record<string, unknown>) => {
+  const shut = () => {
     show(false);
+    box.current?.querySelector("button")?.focus();
+  };
+  const act = (message: Record<string, unknown>) => {
+    shut();
     store.send({ do: "run", force: true, ...message });
   };
   const onKey = (event: KeyboardEvent) => {
     const items = [...(box.current?.querySelectorAll<HTMLElement>("[role=menuitem]:not([disabled])") ?? [])];
     const at = items.indexOf(document.activeElement as HTMLElement);
-    if (event.key === "ArrowDown") items[(at + 1) % items.length]?.focus();
-    else if (event.key === "ArrowUp") items[(at - 1 + items.length) % items.length]?.focus();
-    else if (event.key === "Escape") {
-      show(false);
-      box.current?.querySelector("button")?.focus();
-    } else return;
+    const to = { ArrowDown: at + 1, ArrowUp: Math.max(at, 0) - 1, Home: 0, End: -1 }[event.key];
+    if (shown && event.key === "Escape") shut();
+    else if (!shown && event.key === "ArrowDown") show(true);
+    else if (shown && to !== undefined) items.at(to % items.length)?.focus();
+    else return;
     event.preventDefault();
     event.stopPropagation();
   };
   return (
-    <span class="menubox" ref={box} onKeyDown={shown ? onKey : undefined}>
+    <span class="menubox" ref={box} onKeyDown={shown || !disabled ? onKey : undefined} onFocusOut={(e) => !box.current?.contains(e.relatedTarget as Node) && show(false)}>
       <Button icon="force" disabled={disabled} aria-haspopup="menu" aria-expanded={shown} onClick={() => show(!shown)}>
         Force
         <Icon name="down" />

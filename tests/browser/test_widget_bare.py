@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from nbsteps.core.approvals import Request
-from nbsteps.core.decide import Action, Decision
 from nbsteps.core.events import RunStarted, StepStarted, StepWaiting
-from nbsteps.core.graph import build
-from nbsteps.core.model import Cell, Run
+from nbsteps.core.model import Run
 from nbsteps.core.policies import Field
-from nbsteps.core.states import StepState
-from nbsteps.display.board import Board
-from nbsteps.display.levels import graph_view
+from tests.browser.bare import cells, draw, tell
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
-STATIC = Path(__file__).parents[2] / "src" / "nbsteps" / "display" / "static"
-MODEL = """async ([script, values]) => {
-  const heard = {};
-  window.sent = [];
-  const model = {
-    get: name => values[name],
-    on: (event, callback) => (heard[event] ??= []).push(callback),
-    off: () => {},
-    send: message => window.sent.push(message),
-  };
-  window.tell = message => heard["msg:custom"].forEach(callback => callback(message));
-  const widget = await import(URL.createObjectURL(new Blob([script], {type: "text/javascript"})));
-  widget.default.render({model, el: document.body});
-}"""
 FRAMES = """async () => {
   const frame = document.querySelector(".gv"), box = frame.getBoundingClientRect(), times = [];
   frame.setPointerCapture = () => {};
@@ -52,39 +35,10 @@ FRAMES = """async () => {
 }"""
 
 
-def cells(number, wide=25):
-    """A graph of so many steps, in columns."""
-    return [
-        Cell(f"cell {n}", f"%%step step_{n}\nv{n} = {f'v{n - wide}, v{n - wide + n % 2}' if n >= wide else n}")
-        for n in range(number)
-    ]
-
-
 @pytest.fixture
 def show(page):
     """``show(cells)``: the widget with these steps; returns its board."""
-
-    def shown(found, width=1080):
-        graph = build(found)
-        board = Board()
-        board.rest((name, StepState.PENDING, Decision(Action.RUN), None) for name in graph.steps)
-        page.set_viewport_size({"width": width, "height": 700})
-        page.goto("about:blank")
-        page.add_style_tag(path=STATIC / "widget.css")
-        values = {"graph": graph_view(graph, "flow.ipynb"), "live": board.live() | {"now": 100.0}}
-        script = (STATIC / "widget.js").read_text(encoding="utf-8")
-        page.evaluate(MODEL, [script, json.loads(json.dumps(values))])
-        page.locator(".nbs [data-step]").first.wait_for()
-        return board
-
-    return shown
-
-
-def tell(page, board):
-    taken = board.take()
-    page.evaluate(
-        "message => window.tell(message)", {"kind": "delta", "now": 100.0, **json.loads(json.dumps(taken[0]))}
-    )
+    return partial(draw, page)
 
 
 def asked(fields):

@@ -155,6 +155,15 @@ def test_timeline_and_trends_are_given_in_words():
     )
 
 
+def test_a_figure_that_there_is_not_says_why():
+    runs = [run_row(f"r{n}", "failed", steps_executed=0, steps_restored=0) for n in range(3)]
+    facts = trends_view(trends(runs, []), {})["facts"]
+    assert facts[:2] == [
+        ["Median duration", "\N{EN DASH}", "no run succeeded"],
+        ["Hit rate", "\N{EN DASH}", "nothing was executed"],
+    ]
+
+
 def test_two_runs_are_compared_step_by_step():
     before = [step_row("r1", "a", "succeeded"), step_row("r1", "gone", "failed")]
     after = [step_row("r2", "a", "succeeded", duration=1.5), step_row("r2", "new", "cached")]

@@ -193,6 +193,8 @@ def test_no_chain_of_the_graph_is_longer_than_the_critical_path(times):
         (0, "0"),
         (float("nan"), "0"),
         (0.004, "0 1ms 2ms 3ms 4ms"),
+        (0.099, "0 20ms 40ms 60ms 80ms"),
+        (0.12, "0 0.02s 0.04s 0.06s 0.08s 0.1s 0.12s"),
         (3.2, "0 0.5s 1s 1.5s 2s 2.5s 3s"),
         (452, "0 1m 2m 3m 4m 5m 6m 7m"),
         (100, "0 15s 30s 45s 1m 1m15s 1m30s"),
@@ -209,6 +211,7 @@ def test_an_axis_never_has_too_many_marks(total):
     assert 1 <= len(ticks) <= 9
     assert all(tick.at <= total * 1.0001 for tick in ticks)
     assert len({tick.text for tick in ticks}) == len(ticks)
+    assert len({tick.text.endswith("ms") for tick in ticks[1:]}) <= 1
 
 
 def test_times_are_read_from_every_form_of_the_history():

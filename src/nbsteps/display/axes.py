@@ -33,13 +33,17 @@ def time_ticks(total: float, at_most: int = 8) -> tuple[Tick, ...]:
     if not 0 < total < float("inf"):
         return (Tick(0.0, "0"),)
     step = next((step for step in _STEPS if total / step <= at_most), _DAY * -(-total // (_DAY * at_most)))
-    return tuple(Tick(round(step * place, 6), _text(step * place)) for place in range(int(total / step + 1e-9) + 1))
+    places = [round(step * place, 6) for place in range(int(total / step + 1e-9) + 1)]
+    brief = places[-1] < 0.0995  # noqa: PLR2004 - as in wording.duration: from here on seconds are shorter
+    return tuple(Tick(place, _text(place, brief=brief)) for place in places)
 
 
-def _text(seconds: float) -> str:
-    """``0``, ``20ms``, ``0.5s``, ``30s``, ``1m 30s``, ``2h 10m``, without what is zero."""
-    if seconds < 0.0995:  # noqa: PLR2004 - as in wording.duration: from here on seconds are shorter
-        return f"{seconds * 1000:g}ms" if seconds else "0"
+def _text(seconds: float, *, brief: bool) -> str:
+    """``0``, ``0.5s``, ``30s``, ``1m 30s``, ``2h 10m``, without what is zero; ``20ms`` on a ``brief`` axis."""
+    if not seconds:
+        return "0"
+    if brief:
+        return f"{seconds * 1000:g}ms"
     if seconds < _MINUTE:
         return f"{round(seconds, 2):g}s"
     minutes, rest = divmod(round(seconds), _MINUTE)

@@ -18,6 +18,8 @@ _TRIGGERS: Final[Mapping[str, str]] = {"magic": "%pipeline", "cell": "a cell", "
 _SLOWEST: Final = 20
 _CELLS: Final = 40
 """Cells of the strip of states beside a run."""
+_NONE: Final = "\N{EN DASH}"
+"""A figure that there is not; why stands below it."""
 _WEIGHTS: Final = (
     StepState.CRASHED,
     StepState.FAILED,
@@ -108,13 +110,15 @@ def timeline_view(found: Timeline, runs: Sequence[Mapping[str, Any]]) -> dict[st
 def trends_view(found: Trends, numbers: Mapping[str, int]) -> dict[str, Any]:
     """The trends, with runs by their numbers and figures in words."""
     before = "" if found.median_before is None else f"was {duration(found.median_before)}"
+    worked = [_NONE, "nothing was executed"] if found.hit_rate is None else [f"{found.hit_rate:.0%}", "steps reused"]
+    typical = [_NONE, "no run succeeded"] if found.median is None else [duration(found.median), before]
     share = f"{found.bad / len(found.runs):.0%}" if found.runs else ""
     return {
         "enough": found.enough,
         "count": len(found.runs),
         "facts": [
-            ["Median duration", "none" if found.median is None else duration(found.median), before],
-            ["Hit rate", "none" if found.hit_rate is None else f"{found.hit_rate:.0%}", "steps reused"],
+            ["Median duration", *typical],
+            ["Hit rate", *worked],
             ["Time saved", duration(found.saved), f"over {len(found.runs)} runs"],
             ["Failed or crashed", f"{found.bad} of {len(found.runs)}", share],
         ],
