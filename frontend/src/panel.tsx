@@ -59,8 +59,8 @@ export function Panel({ store, step, tab, setTab, close, goTo, select, id }: Pan
 
 function headline(shown: Shown | undefined, detail: Detail | null): string {
   if (shown?.state === "stale") return "Forecast for the next run";
-  const attempts = detail?.attempts.length ?? 0;
-  return [attempts > 1 ? `${attempts} attempts` : "", shown?.number, shown?.text].filter(Boolean).join(", ");
+  const attempts = detail?.tried ?? 0;
+  return [attempts > 1 ? `${attempts.toLocaleString("en")} attempts` : "", shown?.number, shown?.text].filter(Boolean).join(", ");
 }
 
 /** The details as of the step's present state; those shown stay until the new ones are there. */
@@ -285,27 +285,32 @@ function Attempts({ detail, brief = false }: { detail: Detail; brief?: boolean }
   if (!detail.attempts.length) return <p class="mut">It was not executed in the last run</p>;
   const items = detail.attempts.some((attempt) => attempt.item);
   const delays = !brief && detail.attempts.some((attempt) => attempt.delay);
+  const rows = brief ? detail.attempts.slice(0, 6) : detail.attempts;
+  const left = detail.tried - rows.length;
   return (
-    <table class="t">
-      <thead>
-        <tr><th>#</th>{items && <th>Item</th>}<th>Result</th><th>Started</th><th class="rgt">Duration</th>{delays && <th class="rgt">Back-off</th>}</tr>
-      </thead>
-      <tbody>
-        {detail.attempts.slice(0, brief ? 6 : 500).map((attempt) => (
-          <tr key={`${attempt.item} ${attempt.attempt}`}>
-            <td class="num">{attempt.attempt}</td>
-            {items && <td class="mono" title={attempt.item}>{attempt.item.slice(0, 8)}</td>}
-            <td class="tr wide-cell" title={attempt.error}>
-              <State state={attempt.state} word={attempt.error.split(":")[0] || attempt.word} />
-              {!brief && attempt.error.includes(":") && <span class="said">{attempt.error.slice(attempt.error.indexOf(":") + 1)}</span>}
-            </td>
-            <td class="mut num">{clock(attempt.started)}</td>
-            <td class="rgt num">{attempt.duration}</td>
-            {delays && <td class="rgt num mut">{attempt.delay}</td>}
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <>
+      <table class="t">
+        <thead>
+          <tr><th>#</th>{items && <th>Item</th>}<th>Result</th><th>Started</th><th class="rgt">Duration</th>{delays && <th class="rgt">Back-off</th>}</tr>
+        </thead>
+        <tbody>
+          {rows.map((attempt) => (
+            <tr key={`${attempt.item} ${attempt.attempt}`}>
+              <td class="num">{attempt.attempt}</td>
+              {items && <td class="tr wide-cell" title={`${attempt.label}\nkey ${attempt.item}`}>{attempt.label}</td>}
+              <td class="tr wide-cell" title={attempt.error}>
+                <State state={attempt.state} word={attempt.error.split(":")[0] || attempt.word} />
+                {!brief && attempt.error.includes(":") && <span class="said">{attempt.error.slice(attempt.error.indexOf(":") + 1)}</span>}
+              </td>
+              <td class="mut num">{clock(attempt.started)}</td>
+              <td class="rgt num">{attempt.duration}</td>
+              {delays && <td class="rgt num mut">{attempt.delay}</td>}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {left > 0 && <p class="mut small">{left.toLocaleString("en")} more {left > 1 ? "attempts are" : "attempt is"} not shown</p>}
+    </>
   );
 }
 

@@ -116,7 +116,10 @@ export interface Value {
   rows: string[][];
 }
 export interface AttemptRow {
+  /** Key of an item of a map; "" for other attempts. */
   item: string;
+  /** Number of the item and a few words on it, for people. */
+  label: string;
   attempt: number;
   state: string;
   word: string;
@@ -145,7 +148,10 @@ export interface Detail {
   outputs: Value[];
   log: Output[];
   error: { type: string; message: string; traceback: string; line: number | null } | null;
+  /** Those of failed items first. */
   attempts: AttemptRow[];
+  /** How many there are, with those that are not here. */
+  tried: number;
   history: Bar[];
   median: string;
   /** What became of a map's items the last time; null for other steps. */

@@ -17,7 +17,7 @@ from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import AttemptState, StepState
 from nbsteps.display.diff import unified
 from nbsteps.display.previews import Preview
-from nbsteps.display.rows import Row, count, seconds, text
+from nbsteps.display.rows import Row, count, item_of, seconds, text
 from nbsteps.display.standing import WORDS
 from nbsteps.display.wording import duration, moment, one_line, plain, size
 
@@ -40,7 +40,8 @@ class Known:
         inputs: its inputs to their stored values, where there are any.
         previews: variable to the first rows of a stored table.
         log: what it showed, in notebook format.
-        attempts: rows of its attempts, newest first.
+        attempts: rows of its attempts in the run that executed it last, in the order in which they are shown.
+        tried: how many there are of those.
         steps: rows of what became of it in runs, newest first.
         acceptable: whether its stored result could be kept although its code changed.
     """
@@ -53,6 +54,7 @@ class Known:
     previews: Mapping[str, Preview] = field(default_factory=dict)
     log: Sequence[Mapping[str, Any]] = ()
     attempts: Sequence[Row] = ()
+    tried: int = 0
     steps: Sequence[Row] = ()
     acceptable: bool = False
 
@@ -60,7 +62,7 @@ class Known:
 def detail(known: Known) -> dict[str, Any]:
     """The panel as plain dictionaries, lists, texts and numbers."""
     step = known.step
-    attempts, result = _last_run(known.attempts), known.result
+    attempts, result = known.attempts, known.result
     outputs = {} if result is None else result.outputs
     history = [_bar(row) for row in reversed(known.steps) if seconds(row.get("ended_at")) is not None]
     executed = [bar["seconds"] for bar in history if bar["state"] == StepState.SUCCEEDED]
@@ -74,8 +76,9 @@ def detail(known: Known) -> dict[str, Any]:
         "inputs": [_value(name, known.inputs.get(name), known, known.sources.get(name, "")) for name in step.inputs],
         "outputs": [_value(name, artifact, known) for name, artifact in outputs.items()],
         "log": [shown for display in known.log for shown in _shown(display)],
-        "error": _error(step, attempts),
+        "error": _error(known),
         "attempts": [_attempt(row) for row in attempts],
+        "tried": max(known.tried, len(attempts)),
         "history": history,
         "median": duration(median(executed)) if executed else "unknown",
         "items": _items(known.steps),
@@ -145,20 +148,13 @@ def _value(name: str, artifact: Artifact | None, known: Known, source: str = "")
     }
 
 
-def _last_run(attempts: Sequence[Row]) -> list[Row]:
-    """The attempts of the newest run, oldest first."""
-    if not attempts:
-        return []
-    newest = text(attempts[0], "run_id")
-    return [row for row in reversed(attempts) if text(row, "run_id") == newest]
-
-
 def _attempt(row: Row) -> dict[str, Any]:
     state = text(row, "state")
     took, delay = seconds(row.get("duration")), seconds(row.get("delay"))
     error = f"{text(row, 'error_type')}: {one_line(text(row, 'error_message'))}" if text(row, "error_type") else ""
     return {
         "item": text(row, "item"),
+        "label": one_line(item_of(row)).removeprefix("item "),
         "attempt": count(row, "attempt"),
         "state": state,
         "word": WORDS.get(state, state),
@@ -169,19 +165,30 @@ def _attempt(row: Row) -> dict[str, Any]:
     }
 
 
-def _error(step: Step, attempts: Sequence[Row]) -> dict[str, Any] | None:
-    """How the last attempt failed, if it did, and the line of the step's cell that it happened in."""
-    last = attempts[-1] if attempts else {}
+def _error(known: Known) -> dict[str, Any] | None:
+    """How the step failed, if it did, and the line of its cell that it happened in; of a map's items the first."""
+    last = _decisive(known)
     if text(last, "state") not in {AttemptState.FAILED, AttemptState.CRASHED}:
         return None
     traceback = plain(text(last, "traceback"))[:_LONGEST]
-    own = [int(found["line"]) for found in _LINE.finditer(traceback) if step.name in found["file"].split()]
+    own = [int(found["line"]) for found in _LINE.finditer(traceback) if known.step.name in found["file"].split()]
+    which = f"{item_of(last)}: " if text(last, "item") else ""
     return {
         "type": text(last, "error_type") or WORDS[StepState(text(last, "state"))],
-        "message": plain(text(last, "error_message"))[:_LONGEST],
+        "message": plain(which + text(last, "error_message"))[:_LONGEST],
         "traceback": traceback,
         "line": own[-1] if own else None,
     }
+
+
+def _decisive(known: Known) -> Row:
+    """The attempt that says how the step went: the last, or of a map that did not succeed the first in trouble."""
+    attempts = known.attempts
+    if not attempts or not text(attempts[0], "item"):
+        return attempts[-1] if attempts else {}
+    succeeded = known.steps and text(known.steps[0], "state") in {StepState.SUCCEEDED, StepState.CACHED}
+    tries = [row for row in attempts if text(row, "item") == text(attempts[0], "item")]
+    return {} if succeeded else tries[-1]
 
 
 def _bar(row: Row) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from nbsteps.core.mapped import item_name
+
 Row = Mapping[str, Any]
 
 
@@ -35,3 +37,10 @@ def count(row: Row, name: str) -> int:
     """A count of a row; 0 where it is missing."""
     value = row.get(name)
     return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
+
+
+def item_of(row: Row) -> str:
+    """Which item of a map an attempt was at, as people know it; ``""`` for other attempts."""
+    key, position = text(row, "item"), row.get("position")
+    known = isinstance(position, int | float) and math.isfinite(position)
+    return item_name(int(position or 0) if known else None, text(row, "label"), key) if key else ""

@@ -30,7 +30,8 @@ from nbsteps.store.store import DuckStore
 _DAY: Final = 86_400
 _STEP_ROWS: Final = 40_000
 _BARS: Final = 20
-_ATTEMPTS: Final = 500
+_ATTEMPTS: Final = 200
+"""Attempts of one step that are shown: those of failed items come first."""
 _OUTPUTS: Final = 400
 """Outputs of one step that are kept for the panel while it runs."""
 _PREVIEWED: Final = 20_000_000
@@ -106,6 +107,7 @@ class PageQueries:
         sources = subject.graph.sources.get(step.name, {})
         inputs = {name: found for name, source in sources.items() if (found := _output(subject, source, name))}
         outputs = {} if result is None else result.outputs
+        attempts, tried = store.history.latest_attempts(subject.notebook, step.name, _ATTEMPTS)
         known = Known(
             step=step,
             decision=standing.decision,
@@ -114,7 +116,8 @@ class PageQueries:
             inputs=inputs,
             previews={name: _preview(store, artifact) for name, artifact in outputs.items()},
             log=self._log(store, step.name, result),
-            attempts=_records(subject, "attempts", step=step.name, limit=_ATTEMPTS),
+            attempts=attempts,
+            tried=tried,
             steps=_records(subject, "steps", step=step.name, limit=_BARS),
             acceptable=acceptable(standing.decision, result),
         )

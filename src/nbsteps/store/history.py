@@ -37,6 +37,16 @@ WHERE e.result NOT IN (SELECT id FROM log.cleared){more}
 QUALIFY row_number() OVER (PARTITION BY e.step, o.output ORDER BY e."at" DESC, e.seq DESC) = 1
 """
 """A step's current outputs: those that it computed or restored most recently."""
+_LATEST: Final = """
+WITH own AS (FROM log.show_attempts WHERE notebook = $notebook AND step = $step),
+newest AS (SELECT arg_max(run_id, (started_at, seq)) AS run_id FROM own)
+SELECT {columns}, count(*) OVER () FROM (
+    SELECT *, arg_max(state, attempt) OVER (PARTITION BY item) AS came_to FROM own SEMI JOIN newest USING (run_id))
+ORDER BY CASE WHEN came_to IN ('failed', 'crashed') THEN 0 WHEN came_to = 'running' THEN 1 ELSE 2 END,
+    position NULLS LAST, started_at, seq, attempt
+LIMIT $limit
+"""
+"""The attempts of the run that executed a step last: of a map's items those in trouble first, then those under way."""
 
 
 class History:
@@ -78,24 +88,29 @@ class History:
         Raises:
             UsageError: there is no such table.
         """
-        columns = list(_columns(kind).items())
-        return [
-            {name: _JSONABLE[form](value) for (name, form), value in zip(columns, row, strict=True)}
-            for row in self._rows(kind, filters)
-        ]
+        return [_record(kind, row) for row in self._rows(*_query(kind, filters))]
+
+    def latest_attempts(self, notebook: str, step: str, limit: int) -> tuple[list[dict[str, Any]], int]:
+        """The attempts of the run that executed a step last, as :meth:`records` gives them, and how many there are.
+
+        In order; of a map's items those that failed come first, and then those that are executed.
+        """
+        columns = ", ".join(f'"{name}"' for name in _columns("attempts"))
+        parameters = {"notebook": notebook, "step": step, "limit": limit}
+        rows = self._rows(_LATEST.format(columns=columns), parameters)
+        return [_record("attempts", row[:-1]) for row in rows], rows[0][-1] if rows else 0
 
     def _frame(self, kind: str, filters: dict[str, Any]) -> pd.DataFrame:
         import pandas as pd  # noqa: PLC0415 - keeps import nbsteps fast
 
         columns = _columns(kind)
-        rows = self._rows(kind, filters)
+        rows = self._rows(*_query(kind, filters))
         values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
         return pd.DataFrame(
             {name: _series(list(found), form) for (name, form), found in zip(columns.items(), values, strict=True)}
         )
 
-    def _rows(self, kind: str, filters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        query, parameters = _query(kind, filters)
+    def _rows(self, query: str, parameters: list[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
         if not self._home.path.exists() and not self._home.journals.exists():
             return []
         rows: list[tuple[Any, ...]] = self._read(lambda connection: connection.execute(query, parameters).fetchall())
@@ -194,6 +209,11 @@ def _as_frame(relation: duckdb.DuckDBPyRelation) -> pd.DataFrame:
         warnings.simplefilter("ignore", DeprecationWarning)  # DuckDB's way of making frames trails pandas'
         frame: pd.DataFrame = relation.df()
     return frame
+
+
+def _record(kind: str, row: tuple[Any, ...]) -> dict[str, Any]:
+    columns = _columns(kind).items()
+    return {name: _JSONABLE[form](value) for (name, form), value in zip(columns, row, strict=True)}
 
 
 def _columns(kind: str) -> dict[str, Any]:
