@@ -147,14 +147,35 @@ def test_a_failure_without_an_attempt_says_its_reason():
     check(RunStory(RUN, (step("load", "crashed", reason="the kernel died"),)), "load: Crashed the kernel died")
 
 
+def item(position, state, number=1, **more):
+    which = {"item": f"{position}k", "position": position, "label": f"'{position}.csv'", "attempt": number}
+    error = {"error_type": "ValueError", "error_message": f"bad {position}", "traceback": "Traceback"}
+    return {**attempt("load", 0, 1, state, **which), **(error if state == "failed" else {}), **more}
+
+
+def test_each_failed_item_is_named():
+    tried = [item(5, "failed"), item(2, "failed"), item(2, "failed", 2), item(0, "failed"), item(0, "succeeded", 2)]
+    said = "load item 2 ('2.csv'): ValueError bad 2 Traceback, 5 attempts Traceback item 5 ('5.csv'): ValueError bad 5"
+    check(RunStory(RUN, (step("load", "failed"),), tried), said, absent=("item 0 (",))
+
+
+def test_many_failed_items_are_counted():
+    tried = [item(n, "failed") for n in range(1000)]
+    check(
+        RunStory(RUN, (step("load", "failed"),), tried),
+        *("item 20 ('20.csv')", "979 more items failed."),
+        absent=("item 21 (",),
+    )
+
+
 def test_nothing_of_the_notebook_becomes_markup():
     fields = dict.fromkeys(("notebook", "trigger", "host", "user", "run_id"), PAYLOAD)
     run = {**RUN, **fields, "parameters": {PAYLOAD: PAYLOAD}}
-    failed = {"error_type": PAYLOAD, "error_message": PAYLOAD, "traceback": PAYLOAD, "item": PAYLOAD}
+    failed = {"error_type": PAYLOAD, "error_message": PAYLOAD, "traceback": PAYLOAD, "item": PAYLOAD, "label": PAYLOAD}
     story = RunStory(
         run,
         (step(PAYLOAD, "failed", 0, 1, reason=PAYLOAD, reasons=[PAYLOAD]),),
-        (attempt(PAYLOAD, 0, 1, "failed", **failed),),
+        tuple(attempt(PAYLOAD, 0, 1, "failed", **failed | {"item": f"{n}", "position": n}) for n in range(2)),
         (),
         ({"step": PAYLOAD, "message": PAYLOAD, "state": PAYLOAD, "decided_by": PAYLOAD, "values": {PAYLOAD: PAYLOAD}},),
     )

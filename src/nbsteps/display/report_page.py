@@ -13,10 +13,10 @@ from html import escape
 from typing import Final
 
 from nbsteps.core.graph import Graph
-from nbsteps.core.states import ApprovalState, StepState
+from nbsteps.core.states import ApprovalState, AttemptState, StepState
 from nbsteps.display import gantt
 from nbsteps.display.palette import NAMED, family
-from nbsteps.display.rows import Row, count, seconds, text
+from nbsteps.display.rows import Row, count, item_of, seconds, text
 from nbsteps.display.sheet import MONO, drawn, head
 from nbsteps.display.standing import WORDS
 from nbsteps.display.svg import clean, graph_svg
@@ -29,6 +29,8 @@ SHORT: Final = 8
 """So much of a run's identifier is enough for people."""
 
 _TROUBLE: Final = frozenset({StepState.FAILED, StepState.CRASHED})
+_MANY: Final = 20
+"""Failed items of a step that are shown beside the first."""
 _STYLE: Final = f"""\
 body{{max-width:1120px;margin:32px auto;padding:0 24px}}
 h2{{font-size:15px;line-height:20px;font-weight:600;margin:32px 0 8px}}
@@ -193,20 +195,39 @@ def _failures(story: RunStory) -> Iterator[str]:
 
 
 def _failure(row: Row, attempts: Sequence[Row]) -> str:
-    wrong = [
-        tried for tried in sorted(attempts, key=lambda tried: count(tried, "attempt")) if text(tried, "error_type")
-    ]
-    last = wrong[-1] if wrong else {}
-    kind = text(last, "error_type") or WORDS.get(text(row, "state"), "")
-    item = f" item {text(last, 'item')}" if text(last, "item") else ""
-    message = text(last, "error_message") or text(row, "reason")
-    said = f"<b>{clean(text(row, 'step') + item)}: {clean(kind)}</b><span>{_lines(message)}</span>"
-    traceback = text(last, "traceback")
-    if not traceback:
-        return f'<div class="wrong">{said}</div>'
+    wrong = _wrong(attempts)
+    first = wrong[0] if wrong else {}
+    kind = text(first, "error_type") or WORDS.get(text(row, "state"), "")
+    message = text(first, "error_message") or text(row, "reason")
+    name = f"{text(row, 'step')} {item_of(first)}".rstrip()
+    said = f"<b>{clean(name)}: {clean(kind)}</b><span>{_lines(message)}</span>"
+    traceback = text(first, "traceback")
     tries = f", {counted(len(attempts), 'attempt')}" if len(attempts) > 1 else ""
     shown = f"<details open><summary>Traceback{tries}</summary><pre>{_lines(traceback)}</pre></details>"
-    return f'<div class="wrong">{said}</div>{shown}'
+    return f'<div class="wrong">{said}</div>{shown if traceback else ""}{_others(wrong[1:])}'
+
+
+def _wrong(attempts: Sequence[Row]) -> list[Row]:
+    """The last failure of each item that did not succeed afterwards, in item order; of other steps the last."""
+    found: dict[str, Row] = {}
+    for tried in sorted(attempts, key=lambda tried: count(tried, "attempt")):
+        item = text(tried, "item")
+        if text(tried, "error_type"):
+            found[item] = tried
+        elif text(tried, "state") == AttemptState.SUCCEEDED:
+            found.pop(item, None)
+    return sorted(found.values(), key=lambda tried: count(tried, "position"))
+
+
+def _others(wrong: Sequence[Row]) -> str:
+    """Items that failed beside the first one, a line each."""
+    lines = [
+        f"<b>{clean(item_of(tried))}: {clean(text(tried, 'error_type'))}</b>"
+        f"<span>{clean(text(tried, 'error_message'))}</span>"
+        for tried in wrong[:_MANY]
+    ]
+    more = f"<p>{counted(len(wrong) - _MANY, 'more item')} failed.</p>" if len(wrong) > _MANY else ""
+    return "".join(f'<div class="wrong">{line}</div>' for line in lines) + more
 
 
 def _lines(content: str) -> str:

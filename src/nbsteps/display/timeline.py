@@ -13,7 +13,7 @@ from typing import Final
 from nbsteps.core.states import TERMINAL, AttemptState, RunState, StepState
 from nbsteps.display.axes import Tick, time_ticks
 from nbsteps.display.critical import Span, critical_path
-from nbsteps.display.rows import Row, count, seconds, text
+from nbsteps.display.rows import Row, count, item_of, seconds, text
 from nbsteps.display.standing import WORDS
 from nbsteps.display.wording import duration, one_line
 
@@ -274,7 +274,7 @@ def _item_bars(attempts: Sequence[Row], free: list[float], origin: float, last: 
 
 def _said(attempt: Row, kind: BarKind, took: float) -> str:
     number = count(attempt, "attempt")
-    item = f"{text(attempt, 'item')}: " if text(attempt, "item") else ""
+    item = f"{item_of(attempt)}: " if text(attempt, "item") else ""
     words = f"{item}attempt {number}, {'succeeded' if kind is BarKind.ATTEMPT else kind} {duration(took)}"
     error = text(attempt, "error_type")
     return one_line(f"{words}: {error}: {text(attempt, 'error_message')}" if error else words)
