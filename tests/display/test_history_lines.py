@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from nbsteps.display.history import COLUMNS, history_lines
@@ -34,6 +36,15 @@ def test_numbers_and_times_are_written_for_people() -> None:
     words = line.split()
     assert (words[:4], words[-4:]) == (["r1", "a.ipynb", "cli", "succeeded"], ["1m", "01s", "2", "0"])
     assert "nobody" not in line
+
+
+@pytest.mark.parametrize(
+    ("which", "shown"),
+    [({"position": 37, "label": "'a b'"}, "37 ('a b')"), ({}, "0123456789abcdef"), ({"item": ""}, "1")],
+)
+def test_an_attempt_says_which_item_it_was_at(which: dict[str, object], shown: str) -> None:
+    row = dict.fromkeys(views.COLUMNS["attempts"]) | {"step": "a", "item": "0123456789abcdef", "attempt": 1} | which
+    assert re.split("  +", history_lines("attempts", [row]).split("\n")[1].strip())[1] == shown
 
 
 def test_a_size_is_written_for_people() -> None:

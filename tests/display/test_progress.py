@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -81,6 +82,10 @@ def check(events, *lines):
             StepRetrying(0, "r", "clean", 1, 3.0, 3.0, "7178a67e578d"),
             "↻ clean item 7178a67e retrying in 3.0s, attempt 2",
         ),
+        (
+            StepRetrying(0, "r", "clean", 1, 3.0, 3.0, "7178a67e578d", 37, "'a.csv'"),
+            "↻ clean item 37 ('a.csv') retrying in 3.0s, attempt 2",
+        ),
         (StepSlow(0, "r", "clean", 90, 40), "! warning: clean: takes longer than usual: 1m 30s so far, 40s as a rule"),
         (decided(ApprovalState.APPROVED, "dana", "fine"), "✓ clean approved by dana: fine"),
         (decided(ApprovalState.EXPIRED), "» clean expired"),
@@ -120,6 +125,36 @@ def test_a_second_attempt_says_what_ended_the_first():
     ended = AttemptEnded(0, attempt(failure=Failure("OSError", "busy")))
     check([ended, StepRetrying(0, "r", "clean", 1, 0.5, 9)],
           "↻ clean retrying in 0.5s, attempt 2: after OSError: busy")  # fmt: skip
+
+
+def lost(position, number=1):
+    failure = Failure("ValueError", f"bad {position}\nmore")
+    return AttemptEnded(0, replace(attempt(number, failure, f"k{position}"), position=position, label=f"'{position}'"))
+
+
+def again(position):
+    return StepRetrying(0, "r", "clean", 1, 0.0, 0.0, f"k{position}", position, f"'{position}'")
+
+
+@pytest.mark.parametrize(
+    ("end", "line"),
+    [
+        (StepSucceeded(0, attempt(), RESULT), "✓ clean succeeded in 2.1s"),
+        (StepEnded(0, "r", "clean", StepState.FAILED, "too many"), "✗ clean failed: too many"),
+    ],
+)
+def test_items_that_failed_in_the_end_are_named(end, line):
+    retried = "↻ clean item 3 ('3') retrying, attempt 2: after ValueError: bad 3 ..."
+    other = ItemsStarted(0, "r", "clean", (attempt(2, item="k3"),))
+    check([lost(2), lost(3), again(3), other, end], retried, line, "    item 2 ('2') failed: ValueError: bad 2 ...")
+    check([lost(3), again(3), other, lost(3, 2), end], retried, line, "    item 3 ('3') failed: ValueError: bad 3 ...")
+
+
+def test_of_many_failed_items_the_first_are_named():
+    named = [f"    item {n} ('{n}') failed: ValueError: bad {n} ..." for n in range(10)]
+    end = StepEnded(0, "r", "clean", StepState.FAILED, "too many")
+    more = "    990 more items failed: nbsteps.attempts() has them"
+    check([*map(lost, range(1000)), end, end], "✗ clean failed: too many", *named, more, "✗ clean failed: too many")
 
 
 def test_a_request_for_approval_says_what_to_type():

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from nbsteps.display.rows import item_of
 from nbsteps.display.wording import duration, moment, one_line, size, table
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -33,12 +34,18 @@ def history_lines(kind: str, records: Iterable[Mapping[str, Any]]) -> str:
 
     Columns in which no row holds anything are left out.
     """
-    shown = [[_cell(name, record[_FULL_NAMES.get(name, name)]) for name in COLUMNS[kind]] for record in records]
+    shown = [[_cell(name, _value(kind, name, record)) for name in COLUMNS[kind]] for record in records]
     if not shown:
         return "no rows"
     columns = zip(COLUMNS[kind], *shown, strict=True)
     kept = [(name, *cells) for name, *cells in columns if any(cells)]
     return "\n".join(table(zip(*kept, strict=True)))
+
+
+def _value(kind: str, name: str, record: Mapping[str, Any]) -> Any:
+    if kind == "attempts" and name == "item":
+        return item_of(record).removeprefix("item ") if record["label"] else record["item"]
+    return record[_FULL_NAMES.get(name, name)]
 
 
 def _cell(name: str, value: Any) -> str:

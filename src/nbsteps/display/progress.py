@@ -27,12 +27,14 @@ from nbsteps.core.events import (
     StepWaiting,
     Warned,
 )
-from nbsteps.core.model import Failure, ItemCounts
+from nbsteps.core.mapped import item_name
+from nbsteps.core.model import Attempt, Failure, ItemCounts
 from nbsteps.core.states import ApprovalState, StepState
 from nbsteps.display.standing import SIGNS, outcome
 from nbsteps.display.wording import count, duration, one_line
 
-_ITEM: Final = 8
+_MANY: Final = 10
+"""Failed items of a step that have a line each."""
 
 
 class ProgressLines:
@@ -46,6 +48,7 @@ class ProgressLines:
         self._write = write
         self._failures: dict[str, Failure] = {}
         self._quarters: dict[str, int] = {}
+        self._lost: dict[str, dict[str, str]] = {}
 
     def emit(self, event: Event) -> None:
         """Write what the event means to a person, if anything."""
@@ -53,11 +56,12 @@ class ProgressLines:
             case RunStarted() | RunEnded():
                 self._failures.clear()
                 self._quarters.clear()
-            case AttemptStarted() | ItemsStarted() | ItemsSucceeded():
+                self._lost.clear()
+            case AttemptStarted() | ItemsSucceeded():
                 pass  # how the first attempt starts and the last ends, its step says
             case StepStarted():
                 self._line(StepState.RUNNING, event.step, "running", ", ".join(event.reasons))
-            case AttemptEnded() | StepRetrying() | Progressed() | StepSlow():
+            case ItemsStarted() | AttemptEnded() | StepRetrying() | Progressed() | StepSlow():
                 self._meanwhile(event)
             case StepSucceeded() | StepRestored() | StepEnded():
                 self._end(event)
@@ -68,11 +72,12 @@ class ProgressLines:
             case _:
                 assert_never(event)
 
-    def _meanwhile(self, event: AttemptEnded | StepRetrying | Progressed | StepSlow) -> None:
+    def _meanwhile(self, event: ItemsStarted | AttemptEnded | StepRetrying | Progressed | StepSlow) -> None:
         match event:
+            case ItemsStarted():
+                self._tried_again(event)
             case AttemptEnded():
-                if event.attempt.failure is not None:
-                    self._failures[event.step] = event.attempt.failure
+                self._failed(event.attempt)
             case StepRetrying():
                 self._retry(event)
             case Progressed():
@@ -81,12 +86,36 @@ class ProgressLines:
                 took, median = duration(event.seconds), duration(event.median)
                 self._say(f"! warning: {event.step}: takes longer than usual: {took} so far, {median} as a rule")
 
+    def _failed(self, attempt: Attempt) -> None:
+        failure = attempt.failure
+        if failure is None:
+            return
+        self._failures[attempt.step] = failure
+        if attempt.item:
+            name = item_name(attempt.position, attempt.label, attempt.item)
+            told = f"{name} failed: {failure.error_type}: {failure.message}"
+            self._lost.setdefault(attempt.step, {})[attempt.item] = one_line(told)
+
+    def _tried_again(self, event: ItemsStarted) -> None:
+        lost = self._lost.get(event.step, {})
+        for attempt in event.attempts:
+            lost.pop(attempt.item, None)
+
+    def _items_lost(self, step: str) -> None:
+        """The items that failed in the end, below their step's line."""
+        lost = list(self._lost.pop(step, {}).values())
+        for told in lost[:_MANY]:
+            self._say(f"    {told}")
+        if len(lost) > _MANY:
+            self._say(f"    {count(len(lost) - _MANY, 'more item')} failed: nbsteps.attempts() has them")
+
     def _retry(self, event: StepRetrying) -> None:
         failure = self._failures.get(event.step)
         after = "" if failure is None else f"after {failure.error_type}: {failure.message}"
         soon = f" in {duration(event.delay)}" if event.delay > 0 else ""
-        # Enough of its key to find its attempts by.
-        name = f"{event.step} item {event.item[:_ITEM]}" if event.item else event.step
+        name = event.step
+        if event.item:
+            name = f"{event.step} {item_name(event.position, event.label, event.item)}"
         self._line(StepState.RETRYING, name, f"retrying{soon}, attempt {event.attempt + 1}", after)
 
     def _progress(self, event: Progressed) -> None:
@@ -103,11 +132,13 @@ class ProgressLines:
                 kept = f"not cached: {', '.join(event.uncacheable)}" if event.uncacheable else ""
                 words = f"succeeded in {duration(event.result.duration)}{items}"
                 self._line(StepState.SUCCEEDED, event.step, words, kept)
+                self._items_lost(event.step)
             case StepRestored():
                 words = f"{outcome(StepState.CACHED)}, spared {duration(event.time_saved)}"
                 self._line(StepState.CACHED, event.step, words)
             case StepEnded():
                 self._line(event.state, event.step, f"{outcome(event.state)}{items}", event.reason)
+                self._items_lost(event.step)
                 self._hint(self._failures.get(event.step))
 
     def _decision(self, event: StepWaiting | ApprovalDecided | Accepted | Cleared) -> None:
