@@ -76,6 +76,15 @@ def test_a_failure_is_said_once(run):
     assert published[0][0]["text/plain"] == "a failed after 2 attempts: retries_exhausted"
 
 
+def test_a_map_says_which_items_failed(run):
+    run("%%step shops\nshops = ['n', 's']")
+    published, error = run("%%step a --map shop=shops --retries 1 --retry-delay 0s\na = 1 / (shop != 's')")
+    message = "1 of 2 items failed, --tolerate 0; item 1 ('s'): division by zero"
+    assert note_of(published)["error"] == {"type": "ZeroDivisionError", "message": message}
+    assert published[0][0]["text/plain"] == f"a failed: ZeroDivisionError: {message}"
+    assert error.__notes__[-1].endswith("the first: item 1 ('s')")
+
+
 @pytest.mark.parametrize(
     ("cells", "state", "said"),
     [

@@ -286,7 +286,10 @@ def ended_note(step: StepRun, trigger: str, error: BaseException | None = None) 
     if step.request is not None and step.state is StepState.WAITING:
         return request_lines(step.request, trigger)
     tries = f" after {count(step.attempts, 'attempt')}" if step.attempts > 1 else ""
-    said = step.failure is not None and step.reason == f"{step.failure.error_type}: {step.failure.message}"
-    why = "" if said and error is not None else plain(step.reason)
+    failure = "" if step.failure is None else f"{step.failure.error_type}: {step.failure.message}"
+    if failure and step.items is not None:
+        why = plain(failure)  # which items failed, the error below does not say at first
+    else:
+        why = "" if step.reason == failure and error is not None else plain(step.reason)
     head = f"{plain(step.step)} {outcome(step.state)}{tries}"
     return f"{head}: {one_line(why)}" if why else head

@@ -72,6 +72,8 @@ def note(line: str, step: StepRun, said: Iterable[str] = ()) -> None:
         "duration_s": (step.ended_at or 0) - (step.started_at or step.ended_at or 0),
         "remarks": lines[1:],
     }
+    if step.failure is not None and step.items is not None:  # the cell's error is that of one item
+        state["error"] = {"type": step.failure.error_type, "message": step.failure.message}
     shown = "<br>".join(map(html.escape, lines))
     publish({"text/plain": "\n".join(lines), "text/html": f'<div style="{_STYLE}">{shown}</div>'}, {STATE_KEY: state})
 

@@ -252,7 +252,7 @@ class NbstepsClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill
             state = {**state, "state": str(StepState.FAILED)}
         self._gate.step_ended(understood.name, StepState(state["state"]))
         if state["state"] == str(StepState.FAILED):
-            state = {**state, "error": error_of(cell)}
+            state = {**state, "error": state.get("error") or error_of(cell)}
         cell.metadata[STATE_KEY] = {**state, "run_id": self._run_id}
         self._wishes.tell(state)
 
