@@ -34,7 +34,7 @@ export function Approval({ form, store, now }: { form: Form; store: Store; now: 
   const waited = [`Waiting ${elapsed(now - form.since)}`, form.expires === null ? "" : `expires in ${elapsed(form.expires - now)}`];
   const inputs = form.inputs.map(([name, text]) => `${name} ${text}`);
   return (
-    <form ref={shape} class="appr" data-s="waiting" aria-label={`${form.step} needs approval`} onSubmit={(event) => (event.preventDefault(), approve())}>
+    <form ref={shape} class="appr" data-s="waiting" aria-label={`${form.step} needs approval`} noValidate onSubmit={(event) => (event.preventDefault(), approve())}>
       <div class="who">
         <Mark state="waiting" />
         <div>
@@ -56,7 +56,7 @@ export function Approval({ form, store, now }: { form: Form; store: Store; now: 
         <Button icon="close" disabled={sent} onClick={() => decide("reject")}>
           Reject
         </Button>
-        <Button icon="check" primary disabled={sent} onClick={approve}>
+        <Button icon="check" primary type="submit" disabled={sent}>
           Approve
         </Button>
       </div>

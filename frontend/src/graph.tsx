@@ -18,8 +18,10 @@ const LINEAGE_DIMS = 30;
 /** Steps from which only what is near the view is drawn, in tiles of this size. */
 const CULLED = 200;
 const TILE = 400;
-/** Width below which the overview stands below the graph: over it, it would cover most of what is seen. */
+/** Width below which overview and zoom buttons stand below the graph: over it, they would cover most of what is seen. */
 const APART = 560;
+/** What the buttons take beside the overview there. */
+const BESIDE = 156;
 /** Pixels that the overview and the zoom buttons keep from the graph's edges, and what the buttons are high with that. */
 const INSET = 8;
 const BUTTONS = 44;
@@ -64,7 +66,7 @@ export function GraphView(props: GraphProps) {
   const names = useMemo(() => graph.steps.map((s) => s.name), [graph]);
   const maps = graph.steps.length >= 40 || overflows;
   const apart = width < APART;
-  const small = useMemo(() => sizeOf(level, apart ? width : null), [level, apart, apart && width]);
+  const small = useMemo(() => sizeOf(level, apart ? width - BESIDE : null), [level, apart, apart && width]);
   const places = useMemo(() => new Map(graph.steps.map((s, i) => [s.name, level.at[i]!])), [graph, level]);
   const related = useMemo(() => (selected ? lineage(graph, selected) : null), [graph, selected]);
   const ambiguous = useMemo(() => alike(names), [names]);
@@ -82,7 +84,7 @@ export function GraphView(props: GraphProps) {
   const skipped = graph.steps.filter((s) => nodes[s.name]?.state === "skipped").map((s) => s.name).join(" ");
 
   /** What the overview and the zoom buttons cover of the graph: so much further it can be moved. */
-  const cover = { right: maps && !apart ? small.width + 2 * INSET : 0, bottom: level.height * scale > height ? BUTTONS : 0 };
+  const cover = { right: maps && !apart ? small.width + 2 * INSET : 0, bottom: level.height * scale > height && !apart ? BUTTONS : 0 };
   const put = (x: number, y: number) => {
     const at = { x: hold(x, level.width * scale, width, cover.right), y: hold(y, level.height * scale, height, cover.bottom) };
     camera.current = { zoom: shownZoom, ...at };
@@ -182,7 +184,15 @@ export function GraphView(props: GraphProps) {
     ));
   };
   const overview = maps && (
-    <Minimap level={level} scale={scale} nodes={nodes} names={names} small={small} apart={apart} camera={camera} frame={frame} width={width} height={height} put={put} />
+    <Minimap level={level} scale={scale} nodes={nodes} names={names} small={small} camera={camera} frame={frame} width={width} height={height} put={put} />
+  );
+  const buttons = graph.steps.length >= 4 && (
+    <div class="gctl" role="group" aria-label="Zoom">
+      <Button icon="minus" aria-label="Zoom out" onClick={() => zoomTo(zoomStep(shownZoom, -1))} />
+      <span class="z" aria-live="off">{Math.round(shownZoom * 100)}%</span>
+      <Button icon="plus" aria-label="Zoom in" onClick={() => zoomTo(zoomStep(shownZoom, 1))} />
+      <Button icon="fit" aria-label="Fit" onClick={fitAll} />
+    </div>
   );
   return (
     <>
@@ -200,17 +210,9 @@ export function GraphView(props: GraphProps) {
         ))}
         </div>
       </div>
-      {!apart && overview}
-      {graph.steps.length >= 4 && (
-        <div class="gctl" role="group" aria-label="Zoom">
-          <Button icon="minus" aria-label="Zoom out" onClick={() => zoomTo(zoomStep(shownZoom, -1))} />
-          <span class="z" aria-live="off">{Math.round(shownZoom * 100)}%</span>
-          <Button icon="plus" aria-label="Zoom in" onClick={() => zoomTo(zoomStep(shownZoom, 1))} />
-          <Button icon="fit" aria-label="Fit" onClick={fitAll} />
-        </div>
-      )}
+      {!apart && [overview, buttons]}
     </div>
-    {apart && overview}
+    {apart && (overview || buttons) && <div class="under">{overview}{buttons}</div>}
     {graph.edges.some(([, , , kind]) => kind === "watch") && <Legend />}
     </>
   );

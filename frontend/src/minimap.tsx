@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Level, Shown } from "./types";
 
 const [WIDTH, HEIGHT] = [196, 88];
-/** Below a narrow graph: its whole width, and less of its height. */
+/** Below a narrow graph: as wide as there is room, and lower. */
 const LOW = 56;
 
 export interface Size {
@@ -14,19 +14,18 @@ export interface Size {
   height: number;
 }
 
-/** How large the overview of a layout is: over the graph, or below a graph that is so wide. */
+/** How large the overview of a layout is: over the graph, or below it in so much room. */
 export function sizeOf(level: Level, below: number | null): Size {
-  const scale = Math.min((below === null ? WIDTH : below - 16) / level.width, (below === null ? HEIGHT : LOW) / level.height);
+  const scale = Math.min((below ?? WIDTH) / level.width, (below === null ? HEIGHT : LOW) / level.height);
   return { scale, width: level.width * scale, height: level.height * scale };
 }
 
-export function Minimap({ level, scale, nodes, names, small, apart, camera, frame, width, height, put }: {
+export function Minimap({ level, scale, nodes, names, small, camera, frame, width, height, put }: {
   level: Level;
   scale: number;
   nodes: Record<string, Shown>;
   names: string[];
   small: Size;
-  apart: boolean;
   camera: { current: { x: number; y: number } };
   frame: { current: HTMLElement | null };
   width: number;
@@ -67,7 +66,7 @@ export function Minimap({ level, scale, nodes, names, small, apart, camera, fram
     event.stopPropagation();
   };
   return (
-    <div class={apart ? "mini apart" : "mini"} tabIndex={0} role="group" aria-label="Overview of the graph; arrow keys move the view" onKeyDown={walk}>
+    <div class="mini" tabIndex={0} role="group" aria-label="Overview of the graph; arrow keys move the view" onKeyDown={walk}>
       <svg width={small.width} height={small.height} onPointerDown={move} onPointerMove={move} aria-hidden="true">
         {[...drawn].map(([state, path]) => <path key={state} data-s={state} d={path} />)}
       </svg>

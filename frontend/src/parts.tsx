@@ -61,6 +61,7 @@ export function Icon({ name }: { name: string }) {
 
 interface ButtonProps extends Omit<JSX.HTMLAttributes<HTMLButtonElement>, "icon" | "label"> {
   icon?: string;
+  type?: "button" | "submit";
   primary?: boolean;
   ghost?: boolean;
   disabled?: boolean;

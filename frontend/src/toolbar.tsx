@@ -1,6 +1,6 @@
 // Run, Resume failed, Force, Cancel; beside them what a run would do, or how far it is.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button, Icon, Mark, STATE_ORDER, Strip, wordOf } from "./parts";
 import type { Store } from "./store";
 
@@ -110,7 +110,7 @@ function Counts({ store, strip }: { store: Store; strip: boolean }) {
 function Force({ store, selected, disabled }: { store: Store; selected: string | null; disabled: boolean }) {
   const [shown, show] = useState(false);
   const box = useRef<HTMLSpanElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!shown) return;
     box.current?.querySelector<HTMLElement>("[role=menuitem]:not([disabled])")?.focus();
     const menu = box.current?.querySelector<HTMLElement>(".menu");
@@ -133,6 +133,7 @@ function Force({ store, selected, disabled }: { store: Store; selected: string |
     const items = [...(box.current?.querySelectorAll<HTMLElement>("[role=menuitem]:not([disabled])") ?? [])];
     const at = items.indexOf(document.activeElement as HTMLElement);
     const to = { ArrowDown: at + 1, ArrowUp: Math.max(at, 0) - 1, Home: 0, End: -1 }[event.key];
+    if (shown && event.key === "Tab") return void setTimeout(show, 0, false); // when the focus is where it goes
     if (shown && event.key === "Escape") shut();
     else if (!shown && event.key === "ArrowDown") show(true);
     else if (shown && to !== undefined) items.at(to % items.length)?.focus();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { alike, fit, levelOf, lineage, neighbour, step } from "../src/geometry";
+import { alike, fit, hold, levelOf, lineage, neighbour, reach, step } from "../src/geometry";
 import { EMPTY_GRAPH, Store, type Model } from "../src/store";
 import type { Graph, Live } from "../src/types";
 
@@ -176,4 +176,23 @@ test("zoom levels", () => {
 
 test("names that begin alike", () => {
   assert.deepEqual([...alike(["validate_accounts", "validate_account_x", "other"])], ["validate_accounts", "validate_account_x"]);
+});
+
+test("what fits is in the middle, and what does not can be moved from behind what covers it", () => {
+  const cases: [string, number, number][] = [
+    ["what fits is in the middle", hold(-50, 600, 1000), 200],
+    ["wherever it was", hold(900, 600, 1000), 200],
+    ["but beside what is covered", hold(0, 600, 1000, 300), 100],
+    ["which it may go below", hold(500, 600, 1000, 300), 200],
+    ["what does not fit begins at the edge", hold(50, 2000, 1000), 0],
+    ["ends there", hold(-5000, 2000, 1000), -1000],
+    ["and goes on until its end is beside what is covered", hold(-5000, 2000, 1000, 200), -1200],
+    ["halves of pixels would be blurred", hold(0, 601, 1000), 200],
+  ];
+  for (const [what, found, expected] of cases) assert.equal(found, expected, what);
+});
+
+test("a node is brought into the room, no further than needed", () => {
+  const cases: [number, number][] = [[reach(0, 100, 50, 500), 0], [reach(-200, 100, 50, 500), -76], [reach(0, 900, 50, 500), -474]];
+  for (const [found, expected] of cases) assert.equal(found, expected);
 });
