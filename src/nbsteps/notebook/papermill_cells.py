@@ -16,6 +16,8 @@ from nbsteps.notebook.wire import STATE_KEY
 DIED = "the kernel died"
 _FILE: Final = re.compile(r" \(\d+\.py(, line \d+)\)$")
 """What Python adds to a syntax error: the name of the file that ipykernel makes up for a cell."""
+_PUBLIC: Final = {"_IncompleteInputError": "SyntaxError"}
+"""What Python 3.13 calls the error of a cell that ends too early, by the name that people know."""
 _MAGIC: Final = re.compile(r"^UsageError: (.+)", re.MULTILINE)
 
 
@@ -32,7 +34,7 @@ def error_of(cell: Any) -> dict[str, str] | None:
     """The error that a cell shows."""
     for output in cell.outputs:
         if output.output_type == "error":
-            return {"type": output.ename, "message": _FILE.sub(r"\1", output.evalue)}
+            return {"type": _PUBLIC.get(output.ename, output.ename), "message": _FILE.sub(r"\1", output.evalue)}
     # IPython prints what is wrong with a magic, where any other error is an output of its own.
     said = (_MAGIC.search(output.text) for output in cell.outputs if output.output_type == "stream")
     found = next((match for match in said if match), None)
