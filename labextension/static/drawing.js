@@ -51,10 +51,17 @@ export function button(icon, label, action) {
   return node;
 }
 
+export const DEAF = "The kernel is busy and hears nothing meanwhile; Cancel interrupts it";
+export const HINTS = {
+  "Not loaded": "Run pipeline loads nbsteps into this kernel",
+  "No kernel": "Run pipeline starts one",
+};
+
 const BADGES = [
   [/^Running/, "running", ["running", "retrying"]],
   [/^Needs/, "waiting", ["waiting"]],
-  [/failed$|^Cannot/, "failed", ["failed", "crashed"]],
+  [/failed$/, "failed", ["failed", "crashed"]],
+  [/^Cannot/, "failed", ["blocked"]],
   [/stale$/, "stale", ["stale"]],
   [/^Up to date/, "succeeded", []],
 ];

@@ -1,5 +1,6 @@
 // One notebook's toolbar, state marks and runs. It draws what the kernel says and computes no state of its own.
-import { badgeState, button, drawMark, mark, text } from "./drawing.js";
+import { codeCells, stepCells } from "./cells.js";
+import { badgeState, button, DEAF, drawMark, HINTS, mark, text } from "./drawing.js";
 import { Line } from "./line.js";
 import { isBusy, Rouser } from "./rousing.js";
 import { Sink } from "./sink.js";
@@ -8,28 +9,24 @@ import { Understudies } from "./understudy.js";
 const TARGET = "nbsteps";
 const QUIET = 400; // milliseconds without an edit after which the cells are sent
 const PATIENCE = 1000; // milliseconds after which a kernel that does not answer Cancel is interrupted
-const DEAF = "The kernel is busy and hears nothing meanwhile; Cancel interrupts it";
 const RUN = '__import__("nbsteps.notebook.labrun", fromlist=["run"]).run';
 const LOAD = 'get_ipython().run_line_magic("load_ext", "nbsteps")';
-const STEP = /^\s*%%step[ \t]+([^\s]+)/;
 
 export class Pipeline {
   constructor(panel, options) {
     this.panel = panel;
     this.options = options;
-    this.nodes = {};
-    this.running = false;
-    this.badge = "No run yet";
-    this.notice = "";
+    this.forget();
     this.comm = null;
-    this.sent = "";
     this.timer = 0;
     this.wanted = "";
-    this.understudies = null;
-    this.rouser = null;
     this.node = this.bar();
     const context = panel.sessionContext;
     context.kernelChanged.connect(() => this.reconnect());
+    context.ready.then(() => {
+      this.settled = true;
+      this.draw();
+    });
     context.statusChanged.connect((_, status) => this.status(status));
     context.iopubMessage.connect((_, message) => this.noticed(message));
     panel.context.ready.then(() => this.watch());
@@ -86,28 +83,8 @@ export class Pipeline {
     });
   }
 
-  cells() {
-    const model = this.panel.content?.model;
-    const found = [];
-    if (!model) return found;
-    for (let position = 0; position < model.cells.length; position++) {
-      const cell = model.cells.get(position);
-      if (cell.type !== "code") continue;
-      const tags = cell.getMetadata?.("tags");
-      const source = cell.sharedModel.getSource();
-      found.push({ id: cell.id, position: position + 1, source, tags: Array.isArray(tags) ? tags : [] });
-    }
-    return found;
-  }
-
   steps() {
-    const found = new Map();
-    this.panel.content.widgets.forEach((cell) => {
-      if (cell.model.type !== "code") return;
-      const name = STEP.exec(cell.model.sharedModel.getSource())?.[1];
-      if (name) found.set(cell, name);
-    });
-    return found;
+    return stepCells(this.panel.content.widgets);
   }
 
   cellOf(step) {
@@ -117,14 +94,23 @@ export class Pipeline {
 
   // ---- kernel ------------------------------------------------------------------------------------------------
 
-  async reconnect() {
-    this.close();
+  get kernel() {
+    return this.panel.sessionContext.session?.kernel ?? null;
+  }
+
+  // What a kernel said that is there no longer.
+  forget() {
     this.nodes = {};
     this.running = false;
-    this.badge = "No run yet";
-    this.sent = "";
+    this.badge = "Not loaded";
+    this.notice = this.refusal = this.forecast = this.sent = "";
+  }
+
+  async reconnect() {
+    this.close();
+    this.forget();
     this.rouser?.close();
-    const kernel = this.panel.sessionContext.session?.kernel;
+    const { kernel } = this;
     const ours = () => this.panel.content?.model && this.steps().size > 0;
     this.rouser = kernel ? new Rouser(kernel, this.options.services, ours) : null;
     this.draw();
@@ -132,7 +118,7 @@ export class Pipeline {
   }
 
   async connect() {
-    const kernel = this.panel.sessionContext.session?.kernel;
+    const { kernel } = this;
     if (!kernel || this.comm || this.connecting) return;
     this.connecting = true;
     this.draw();
@@ -142,7 +128,7 @@ export class Pipeline {
       const { services } = this.options;
       const on = { heard: (message) => this.heard(message), lost: (line) => this.lost(line) };
       const line = await Line.open(kernel, services, TARGET, on);
-      if (this.panel.isDisposed || this.panel.sessionContext.session?.kernel !== kernel) return;
+      if (this.panel.isDisposed || this.kernel !== kernel) return;
       this.comm = line;
       this.answered = this.loaded = false; // loaded: since this line was opened, which may be refused yet
       line.start();
@@ -153,7 +139,7 @@ export class Pipeline {
     } finally {
       this.connecting = false;
       this.draw();
-      if (!this.panel.isDisposed && this.panel.sessionContext.session?.kernel !== kernel) this.connect();
+      if (!this.panel.isDisposed && this.kernel !== kernel) this.connect();
     }
   }
 
@@ -161,7 +147,7 @@ export class Pipeline {
   async overhear(kernel) {
     const unheard = () => !this.panel.isDisposed && (this.connecting || (this.comm && !this.answered));
     const busy = unheard() && (await isBusy(kernel, this.options.services)) && unheard();
-    if (this.occupied && !busy) this.obeyed();
+    if (this.occupied && !busy) this.freed();
     this.occupied = busy;
     if (!unheard()) window.clearInterval(this.ear);
     this.draw();
@@ -175,6 +161,7 @@ export class Pipeline {
     if (this.comm !== line) return;
     this.comm = null;
     this.sent = "";
+    if (this.answered) this.forget();
     this.understudies?.reset();
     if (this.loaded) this.connect();
   }
@@ -183,7 +170,7 @@ export class Pipeline {
     const line = this.comm;
     this.comm = null;
     this.understudies?.reset();
-    if (line && this.panel.sessionContext.session?.kernel) line.close();
+    if (line && this.kernel) line.close();
   }
 
   status(status) {
@@ -191,10 +178,7 @@ export class Pipeline {
       this.comm = null;
       this.understudies?.reset();
       this.wanted = true;
-      this.nodes = {};
-      this.running = false;
-      this.badge = "No run yet";
-      this.sent = "";
+      this.forget();
       this.draw();
     }
   }
@@ -214,10 +198,11 @@ export class Pipeline {
 
   send() {
     if (!this.comm || this.panel.isDisposed) return;
-    const cells = this.cells();
-    if (!cells.some((cell) => STEP.test(cell.source))) return;
+    if (this.steps().size === 0) return;
+    const cells = codeCells(this.panel.content.model);
     const packed = JSON.stringify(cells);
     if (packed === this.sent) return;
+    if (this.sent) this.refusal = "";
     this.sent = packed;
     this.comm.send({ do: "cells", cells });
   }
@@ -229,11 +214,12 @@ export class Pipeline {
 
   heard(message) {
     this.answered = true;
-    if (this.occupied) this.obeyed();
+    if (this.occupied) this.freed();
     this.occupied = false;
     if (message.kind === "state") {
       this.nodes = message.whole ? message.nodes : { ...this.nodes, ...message.nodes };
       this.running = message.running;
+      if (this.running) this.refusal = "";
       this.badge = message.badge;
       this.forecast = message.forecast;
       this.notice = "";
@@ -252,11 +238,13 @@ export class Pipeline {
   // ---- commands ----------------------------------------------------------------------------------------------
 
   async run() {
-    const kernel = this.panel.sessionContext.session?.kernel;
-    if (!kernel || this.running || this.asked) return;
+    if (this.running || this.asked) return;
     this.asked = true;
+    this.refusal = "";
     this.draw();
     try {
+      const kernel = this.kernel ?? (await this.start());
+      if (!kernel) return;
       await this.save();
       // A kernel that has not answered yet may be about to refuse: nbsteps is loaded by this then, or was already.
       if (!this.comm || !this.answered) {
@@ -271,6 +259,7 @@ export class Pipeline {
       const future = kernel.requestExecute({ code: RUN + this.options.means(), store_history: false, stop_on_error: false });
       const sink = new Sink(this);
       future.onIOPub = (message) => sink.take(message);
+      future.onStdin = (message) => sink.ask(message, future);
       const reply = await future.done;
       if (reply.content.status === "error" && !sink.shown) this.refused(reply.content);
     } catch (error) {
@@ -283,9 +272,16 @@ export class Pipeline {
     }
   }
 
+  async start() {
+    await this.panel.sessionContext.startKernel();
+    if (!this.kernel) this.notice = "Choose a kernel first";
+    return this.kernel;
+  }
+
+  // Said until somebody runs or edits again: what the kernel tells meanwhile is how the steps stand.
   refused(content) {
-    this.badge = "Cannot run";
-    this.notice = String(content.evalue || content.ename || "");
+    if (content.ename === "KeyboardInterrupt") return;
+    this.refusal = String(content.evalue || content.ename || "nbsteps cannot be loaded");
   }
 
   async save() {
@@ -299,7 +295,7 @@ export class Pipeline {
   }
 
   cancel() {
-    if (!this.panel.sessionContext.session?.kernel || !this.busy) return;
+    if (!this.kernel || !this.busy) return;
     this.cancelled = true;
     if (!this.occupied) this.comm?.send({ do: "cancel" });
     this.insist(this.occupied ? 0 : PATIENCE);
@@ -310,9 +306,14 @@ export class Pipeline {
     window.clearTimeout(this.impatience);
     this.impatience = window.setTimeout(() => {
       if (!this.busy) return;
-      this.panel.sessionContext.session?.kernel?.interrupt();
+      this.kernel?.interrupt();
       this.insist(3 * PATIENCE);
     }, milliseconds);
+  }
+
+  // What kept the kernel busy has ended; a run that was asked for meanwhile is still to be cancelled.
+  freed() {
+    if (!this.asked) this.obeyed();
   }
 
   obeyed() {
@@ -340,11 +341,9 @@ export class Pipeline {
   }
 
   reveal() {
-    const wanted = badgeState(this.badge)[2];
-    const index = this.panel.content.widgets.findIndex((cell) => {
-      const name = STEP.exec(cell.model.sharedModel.getSource())?.[1];
-      return name && wanted.includes(this.nodes[name]?.state);
-    });
+    const wanted = badgeState(this.words())[2];
+    const steps = this.steps();
+    const index = this.panel.content.widgets.findIndex((cell) => wanted.includes(this.nodes[steps.get(cell)]?.state));
     if (index < 0) return;
     this.panel.content.activeCellIndex = index;
     this.panel.content.scrollToItem?.(index, "smart");
@@ -358,14 +357,19 @@ export class Pipeline {
     this.node.hidden = steps.size === 0;
     this.runButton.disabled = Boolean(this.running || this.asked);
     this.cancelButton.disabled = !this.busy;
-    const unheard = this.occupied || (this.connecting && !this.comm);
-    const words = this.asked && !this.running ? "Running" : unheard ? "Connecting" : this.badge;
-    this.drawBadge(words);
+    this.drawBadge(this.words());
     const marks = this.options.marks();
     for (const cell of this.panel.content.widgets) {
       const name = steps.get(cell);
       drawMark(cell, name && marks ? this.nodes[name] : undefined, name);
     }
+  }
+
+  words() {
+    if (this.asked && !this.running) return "Running";
+    if (!this.kernel && this.settled) return "No kernel";
+    if (this.refusal) return "Cannot run";
+    return this.occupied || !this.kernel || (this.connecting && !this.comm) ? "Connecting" : this.badge;
   }
 
   drawBadge(words) {
@@ -374,7 +378,7 @@ export class Pipeline {
     const [head, count] = words.startsWith("Running ") ? words.split(" ") : [words, ""];
     this.state.replaceChildren(mark(state), text("nbs-word", head));
     if (count) this.state.append(text("nbs-more", count));
-    const title = this.occupied ? DEAF : this.notice || this.forecast || "";
+    const title = this.occupied ? DEAF : this.refusal || this.notice || HINTS[words] || this.forecast;
     this.state.title = title ? `${words}: ${title}` : words;
     this.state.setAttribute("aria-label", `Pipeline: ${this.state.title}`);
   }

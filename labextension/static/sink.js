@@ -1,10 +1,13 @@
 const STEP_KEY = "nbsteps_step";
+const PATIENCE = 3000; // milliseconds
 
 // Puts what a run shows into the cells of its steps, as the kernel marks it in the stream.
 export class Sink {
   constructor(pipeline) {
     this.pipeline = pipeline;
+    this.step = "";
     this.outputs = null;
+    this.displays = new Map(); // what can be updated: the display's name to [outputs, position in them]
     this.cleared = new Set();
     this.shown = false;
   }
@@ -17,12 +20,41 @@ export class Sink {
       this.turnTo(step);
       return;
     }
+    if (kind === "update_display_data") this.renew(content);
+    if (kind === "clear_output") this.clear(content.wait);
     if (!this.outputs || !["stream", "display_data", "execute_result", "error"].includes(kind)) return;
     this.shown = this.shown || kind === "error";
-    this.outputs.add({ ...content, output_type: kind });
+    const { transient, ...output } = content;
+    const length = this.outputs.add({ ...output, output_type: kind });
+    const name = kind === "display_data" && transient?.display_id;
+    if (name) this.displays.set(name, [...(this.displays.get(name) ?? []), [this.outputs, length - 1]]);
+  }
+
+  renew({ transient, data, metadata }) {
+    for (const [outputs, at] of this.displays.get(transient?.display_id) ?? []) {
+      if (outputs.get(at)?.type === "display_data") outputs.set(at, { output_type: "display_data", data, metadata });
+    }
+  }
+
+  clear(wait) {
+    for (const [name, places] of this.displays) {
+      this.displays.set(name, places.filter(([outputs]) => outputs !== this.outputs));
+    }
+    this.outputs?.clear(wait);
+  }
+
+  // What a step asks with input() is asked below its cell, as when the cell is executed. The question comes another way
+  // than what tells whose it is, and may be earlier.
+  async ask(message, future) {
+    const end = Date.now() + PATIENCE;
+    while (!this.step && Date.now() < end) await new Promise((resolve) => window.setTimeout(resolve, 50));
+    const area = this.pipeline.cellOf(this.step)?.outputArea;
+    if (area?.onInputRequest) area.onInputRequest(message, future);
+    else this.pipeline.cancel(); // nobody could answer
   }
 
   turnTo(step) {
+    this.step = step;
     const outputs = step ? this.pipeline.cellOf(step)?.model.outputs : null;
     if (outputs && !this.cleared.has(step)) {
       outputs.clear();

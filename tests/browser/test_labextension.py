@@ -18,6 +18,10 @@ LOAD = "%load_ext nbsteps"
 HELPER = "def double(x):\n    return 2 * x"
 FIRST = "%%step load --out raw\nraw = [1, 2, 3]\nprint('loaded', len(raw))"
 SECOND = "%%step clean --in raw --out rows\nrows = [double(x) for x in raw]\nprint('cleaned')"
+RENEWS = (
+    "%%step renew --out shown\nfrom IPython.display import clear_output, display\nprint('gone')\nclear_output(wait=True)\n"
+    "place = display('before', display_id=True)\nplace.update('after')\nshown = input('Name? ')"
+)
 ENDLESS = "%%step wait --in raw --out never\nimport time\nwhile sum(raw) == 6:\n    time.sleep(0.02)\nnever = raw"
 PAYLOAD = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 
@@ -72,7 +76,7 @@ def enabled(page, label):
 @APPS
 def test_run_pipeline_shows_states_and_puts_outputs_into_their_cells(open_notebook, app):
     page = open_notebook(app, LOAD, HELPER, FIRST, SECOND)
-    await_badge(page, "No run yet")
+    await_badge(page, "Not loaded")
     assert (enabled(page, "Run pipeline"), enabled(page, "Cancel run")) == (True, False)
     press(page, "Run pipeline")
     await_badge(page, "Up to date")
@@ -81,6 +85,31 @@ def test_run_pipeline_shows_states_and_puts_outputs_into_their_cells(open_notebo
     assert "cleaned" in shown(page, 3)
     assert [re.sub(", .*", "", mark) for mark in marks(page)] == ["load", "clean"]
     assert (enabled(page, "Run pipeline"), enabled(page, "Cancel run")) == (True, False)
+
+
+@APPS
+def test_what_a_step_renews_clears_and_asks_is_in_its_cell(open_notebook, app):
+    page = open_notebook(app, LOAD, RENEWS)
+    press(page, "Run pipeline")
+    page.locator(".jp-Stdin-input").fill("dana")
+    page.locator(".jp-Stdin-input").press("Enter")
+    await_badge(page, "Up to date")
+    outputs = shown(page, 1)
+    assert [word in outputs for word in ("gone", "before", "after", "dana")] == [False, False, True, True]
+
+
+def test_a_kernel_that_ended_leaves_no_marks_and_run_pipeline_goes_on_with_the_next(open_notebook):
+    page = open_notebook("lab", LOAD, FIRST)
+    press(page, "Run pipeline")
+    await_badge(page, "Up to date")
+    page.evaluate("async () => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+    await_badge(page, "Not loaded")
+    assert marks(page) == []
+    page.evaluate("async () => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    await_badge(page, "No kernel")
+    press(page, "Run pipeline")
+    await_badge(page, "Up to date")
+    await_mark(page, "^load, Cached")
 
 
 @APPS
@@ -153,7 +182,9 @@ def test_nothing_of_a_notebook_becomes_markup(open_notebook):
     body = f"raise ValueError({PAYLOAD!r})"
     page = open_notebook("lab", LOAD, f"%%step bad --out x\nx = 1\n{body}", f"%%step {PAYLOAD}\ny = 1")
     press(page, "Run pipeline")
-    await_badge(page, "Cannot run|failed")
+    await_badge(page, "Cannot run")
+    page.evaluate("async () => window.jupyterapp.commands.execute('notebook:run-cell')")  # how steps stand is told anew
+    await_badge(page, "Cannot run")
     page.evaluate(SET_SOURCE, [2, "%%step other\ny = 1"])
     press(page, "Run pipeline")
     await_badge(page, "1 failed")
