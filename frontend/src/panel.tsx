@@ -285,13 +285,14 @@ function Attempts({ detail, brief = false }: { detail: Detail; brief?: boolean }
   if (!detail.attempts.length) return <p class="mut">It was not executed in the last run</p>;
   const items = detail.attempts.some((attempt) => attempt.item);
   const delays = !brief && detail.attempts.some((attempt) => attempt.delay);
+  const times = !brief || !items;
   const rows = brief ? detail.attempts.slice(0, 6) : detail.attempts;
   const left = detail.tried - rows.length;
   return (
     <>
       <table class="t">
         <thead>
-          <tr><th>#</th>{items && <th>Item</th>}<th>Result</th><th>Started</th><th class="rgt">Duration</th>{delays && <th class="rgt">Back-off</th>}</tr>
+          <tr><th>#</th>{items && <th>Item</th>}<th>Result</th>{times && <th>Started</th>}<th class="rgt">Duration</th>{delays && <th class="rgt">Back-off</th>}</tr>
         </thead>
         <tbody>
           {rows.map((attempt) => (
@@ -302,7 +303,7 @@ function Attempts({ detail, brief = false }: { detail: Detail; brief?: boolean }
                 <State state={attempt.state} word={attempt.error.split(":")[0] || attempt.word} />
                 {!brief && attempt.error.includes(":") && <span class="said">{attempt.error.slice(attempt.error.indexOf(":") + 1)}</span>}
               </td>
-              <td class="mut num">{clock(attempt.started)}</td>
+              {times && <td class="mut num">{clock(attempt.started)}</td>}
               <td class="rgt num">{attempt.duration}</td>
               {delays && <td class="rgt num mut">{attempt.delay}</td>}
             </tr>
