@@ -19,8 +19,9 @@ HELPER = "def double(x):\n    return 2 * x"
 FIRST = "%%step load --out raw\nraw = [1, 2, 3]\nprint('loaded', len(raw))"
 SECOND = "%%step clean --in raw --out rows\nrows = [double(x) for x in raw]\nprint('cleaned')"
 RENEWS = (
-    "%%step renew --out shown\nfrom IPython.display import clear_output, display\nprint('gone')\nclear_output(wait=True)\n"
-    "place = display('before', display_id=True)\nplace.update('after')\nshown = input('Name? ')"
+    "%%step renew --out shown\nfrom IPython.display import clear_output, display\nprint('gone')\n"
+    "clear_output(wait=True)\nplace = display('before', display_id=True)\nplace.update('after')\n"
+    "shown = input('Name? ')"
 )
 ENDLESS = "%%step wait --in raw --out never\nimport time\nwhile sum(raw) == 6:\n    time.sleep(0.02)\nnever = raw"
 PAYLOAD = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
