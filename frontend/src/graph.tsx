@@ -15,6 +15,8 @@ import type { Graph, Shown, Step } from "./types";
 
 const TALLEST = 520;
 const LINEAGE_DIMS = 30;
+/** Marks of running steps that turn at once; of more, which take all of the page's time, none does. */
+const TURNING = 24;
 /** Steps from which only what is near the view is drawn, in tiles of this size. */
 const CULLED = 200;
 const TILE = 400;
@@ -81,6 +83,7 @@ export function GraphView(props: GraphProps) {
         : null,
     [culls, tile, scale, width, height],
   );
+  const calm = names.reduce((count, step) => count + Number(nodes[step]?.state === "running"), 0) > TURNING;
   const skipped = graph.steps.filter((s) => nodes[s.name]?.state === "skipped").map((s) => s.name).join(" ");
 
   /** What the overview and the zoom buttons cover of the graph: so much further it can be moved. */
@@ -196,7 +199,7 @@ export function GraphView(props: GraphProps) {
   );
   return (
     <>
-    <div class="gv" ref={frame} style={{ height }} role="group" aria-label={`Steps of ${graph.title || "this notebook"}`} onKeyDown={onKey} data-level={name}>
+    <div class="gv" ref={frame} style={{ height }} role="group" aria-label={`Steps of ${graph.title || "this notebook"}`} onKeyDown={onKey} data-level={name} data-calm={calm || undefined}>
       <div class="stage" ref={stage}>
         <Edges graph={graph} level={level} scale={scale} related={related} dims={dims} hot={hovered} skipped={skipped} view={view} />
   {name === "overview" && <Dots level={level} scale={scale} names={names} nodes={nodes} shows={shownKept} id={`${props.id}-mark`} />}
@@ -212,7 +215,7 @@ export function GraphView(props: GraphProps) {
       </div>
       {!apart && [overview, buttons]}
     </div>
-    {apart && (overview || buttons) && <div class="under">{overview}{buttons}</div>}
+    {apart && (overview || buttons) && <div class="beneath">{overview}{buttons}</div>}
     {graph.edges.some(([, , , kind]) => kind === "watch") && <Legend />}
     </>
   );

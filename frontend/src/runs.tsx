@@ -125,7 +125,7 @@ function Comparison({ runs, store }: { runs: [RunRow, RunRow]; store: Store }) {
     store.ask<Compared[]>("compare", { runs: runs.map((run) => run.run_id) }).then(setRows, () => setRows([]));
   }, [store, key]);
   return (
-    <div class="compare" role="group" aria-label="Comparison of two runs">
+    <div class="compare" tabIndex={0} role="group" aria-label="Comparison of two runs">
       <table class="t">
         <thead>
           <tr><th>Step</th><th>#{runs[0].number}</th><th class="rgt">Duration</th><th>#{runs[1].number}</th><th class="rgt">Duration</th><th class="rgt">Change</th></tr>

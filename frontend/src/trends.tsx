@@ -6,6 +6,8 @@ import { Button, Empty, Mark } from "./parts";
 import type { Store } from "./store";
 import type { Tick, TrendsView } from "./types";
 
+/** Percent of the chart that a bar takes at most: three runs are no walls. */
+const WIDEST = 6;
 const RANGES: [string, string][] = [["last", "Last 40 runs"], ["7", "7 days"], ["30", "30 days"]];
 
 export function Trends({ store }: { store: Store }) {
@@ -71,6 +73,7 @@ function Lines({ ticks, top }: { ticks: Tick[]; top: number }) {
 function Durations({ view, longest, marked, store }: { view: TrendsView; longest: number; marked: number[]; store: Store }) {
   const [at, point] = useState<number | null>(null);
   const wide = 100 / view.runs.length;
+  const bar = Math.min(wide * 0.84, WIDEST);
   const run = at === null ? undefined : view.runs[at];
   return (
     <figure class="ch full">
@@ -83,7 +86,7 @@ function Durations({ view, longest, marked, store }: { view: TrendsView; longest
             return (
               <g key={r.run_id} onMouseEnter={() => point(i)}>
                 <rect x={i * wide} y="0" width={wide} height="100" fill="transparent" />
-                <rect data-s={r.state} x={i * wide + wide * 0.08} y={100 - height} width={wide * 0.84} height={height} fill="var(--hue)" />
+                <rect data-s={r.state} x={(i + 0.5) * wide - bar / 2} y={100 - height} width={bar} height={height} fill="var(--hue)" />
               </g>
             );
           })}
