@@ -116,6 +116,16 @@ def test_a_run_is_told_as_it_goes_and_edits_before_they_are_executed(page, proje
     page.await_state(load="succeeded", clean="cached")
 
 
+def test_a_step_that_waits_for_somebody_is_what_the_badge_says(page, project):
+    cells = [LOAD, "%%step gate --approve 'Go on?'\ngate = raw"]
+    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in cells]), "nb.ipynb")
+    edit(page, *cells)
+    run()
+    page.await_state(gate="waiting")
+    lab_of(project).refresh()
+    assert lab_of(project).board.live()["badge"] == "Needs approval"
+
+
 def test_an_edited_helper_makes_stale_what_rests_on_it(page):
     edit(page, HELPER, LOAD, CLEAN)
     run()

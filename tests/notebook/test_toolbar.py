@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -176,6 +178,21 @@ def test_a_page_goes_on_with_what_the_run_that_waited_was_asked(page):
     assert page.ask("approve", step="pay")["data"] is None
     page.until(lambda: page.live["run"]["run_id"] != waited and page.live["run"]["ended"])
     assert (page.live["run"]["state"], page.live["run"]["total"]) == ("succeeded", 2)
+
+
+@pytest.mark.slow
+def test_a_form_goes_away_when_somebody_decides_elsewhere_and_when_it_expires(page):
+    page.notebook.type("pay", "%%step pay --approve 'Pay?'\npaid = 1")
+    page.notebook.type("send", "%%step send --approve 'Send?' --approve-timeout 0.2s\nsent = 1")
+    page.show()
+    ran(page)
+    page.until(lambda: [form["step"] for form in page.live["requests"]] == ["pay"])
+    subprocess.run(
+        [sys.executable, "-m", "nbsteps", "approve", str(page.notebook._path), "pay"],
+        env={**os.environ, "NBSTEPS_STORE": str(page.notebook._path.parent / ".nbsteps")},
+        check=True,
+    )
+    page.until(lambda: page.live["requests"] == [])
 
 
 @pytest.mark.slow

@@ -122,6 +122,12 @@ class Board:
         with self._lock:
             return self._run is not None
 
+    @property
+    def asked(self) -> tuple[Request, ...]:
+        """What waits for a person, as it is shown."""
+        with self._lock:
+            return tuple(self._waiting.values())
+
     def expect(self, usual: Mapping[str, float], before: Mapping[str, Sequence[str]], workers: int = 1) -> None:
         """Say what steps usually take in seconds, what comes before each, and how many bodies run at once."""
         with self._lock:

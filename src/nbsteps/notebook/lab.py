@@ -20,6 +20,7 @@ from nbsteps.display.board import Board
 from nbsteps.notebook.drafts import preview
 from nbsteps.notebook.subshells import keep_figures
 from nbsteps.notebook.understudies import Understudies
+from nbsteps.notebook.waiting_runs import undecided
 
 if TYPE_CHECKING:
     from nbsteps.engine.session import Session
@@ -120,7 +121,7 @@ class Lab:
             return
         session = self.attach()
         try:
-            self.board.rest(preview(session, self._drafts or session.cells.merged()))
+            self.board.rest(preview(session, self._drafts or session.cells.merged()), undecided(session))
         except NbstepsError as error:
             self._tell({"kind": "problem", "text": str(error)})
         self._prompt()

@@ -2,8 +2,8 @@
 
 Threads beside the main one, all daemons: messages from the page arrive on a subshell and are only sorted here; the
 pump sends what changed, at most fifteen times a second; the desk reads the history, which may take a moment; one sees
-when the notebook is saved. What
-changes the session is executed by the main thread, as a line that the user could have typed.
+when the notebook is saved, and what is decided elsewhere. What changes the session is executed by the main thread, as a
+line that the user could have typed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from nbsteps.core.approvals import Request
 from nbsteps.core.decide import Action
 from nbsteps.core.errors import NbstepsError
 from nbsteps.core.events import Event, RunStarted
@@ -37,6 +36,7 @@ from nbsteps.notebook.pictures import Keepsake, saved_picture
 from nbsteps.notebook.run_settings import RunSettings
 from nbsteps.notebook.subshells import keep_figures, pin
 from nbsteps.notebook.times import UsualTimes
+from nbsteps.notebook.waiting_runs import open_requests, undecided
 
 if TYPE_CHECKING:
     from nbsteps.display.widget import PipelineWidget
@@ -83,7 +83,7 @@ class Toolbar:
         kernel.shell.events.register("pre_run_cell", self._before_cell)
         kernel.shell.events.register("post_run_cell", self._after_cell)
         capture.watchers.append(self._desk.watch)
-        for name, work in (("pump", self._pump), ("desk", self._serve), ("glance", self._watch_file)):
+        for name, work in (("pump", self._pump), ("desk", self._serve), ("glance", self._watch)):
             run = contextvars.copy_context().run
             threading.Thread(target=run, args=(work,), name=f"nbsteps {name}", daemon=True).start()
 
@@ -143,7 +143,7 @@ class Toolbar:
         self._show_last_run(session)
         rows = [(row.step.name, row.state, row.decision, row.result) for row in self._standings]
         self._expect(session, graph)
-        self.board.rest(rows, _waiting(session))
+        self.board.rest(rows, undecided(session))
         if graph is not self._graph:
             drawn, self._graph = self._graph, graph
             if not self.widget.graph or not looks_like(graph, drawn):
@@ -180,14 +180,19 @@ class Toolbar:
     def _before_cell(self, _info: Any) -> None:
         self._executing = True
 
-    def _watch_file(self) -> None:
-        """Notice when the notebook is saved."""
-        saved = self._saved_at()
+    def _watch(self) -> None:
+        """Notice when the notebook is saved, and when a form that is shown was decided elsewhere or expires."""
+        seen = self._seen()
         while True:
             time.sleep(_GLANCE)
-            before, saved = saved, self._saved_at()
-            if before != saved:
+            before, seen = seen, self._seen()
+            if before != seen:
                 self.follow_soon()
+
+    def _seen(self) -> tuple[object, ...]:
+        asked, session = self.board.asked, self._session
+        waiting = open_requests(session) if asked and session is not None else asked
+        return (self._saved_at(), all(request in waiting for request in asked))
 
     def _saved_at(self) -> float:
         try:
@@ -320,10 +325,3 @@ class Toolbar:
         """Answer a question, to the view that asked."""
         reply = {"kind": "reply", "view": message.get("view"), "request": message.get("request")}
         self._tell(reply | self._desk.answer(message))
-
-
-def _waiting(session: Session) -> tuple[Request, ...]:
-    """What waits for a person, of the steps that there are."""
-    found = session.services.store.approvals(session.services.notebook)
-    steps = session.graph().steps
-    return tuple(each.request for each in found if each.verdict is None and each.request.step in steps)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from nbsteps.core.approvals import Request
 from nbsteps.core.errors import UsageError
 from nbsteps.core.model import NO_WISHES, Wishes
 from nbsteps.core.states import StepState
@@ -16,7 +17,23 @@ from nbsteps.notebook.commands import literal
 from nbsteps.store.records import decode_wishes
 
 if TYPE_CHECKING:
+    from nbsteps.engine.session import Session
     from nbsteps.store.store import DuckStore
+
+
+def open_requests(session: Session) -> tuple[Request, ...]:
+    """What waits for a person, the newest of each step; not what has expired. From any thread."""
+    services = session.services
+    now = services.clock.now()
+    found = reversed(services.store.approvals(services.notebook))
+    asked = {each.request.step: each.request for each in found if each.verdict is None}
+    return tuple(each for each in asked.values() if each.expires_at is None or now < each.expires_at)
+
+
+def undecided(session: Session) -> tuple[Request, ...]:
+    """The same, of the steps that there are. Main thread only."""
+    steps = session.graph().steps
+    return tuple(request for request in open_requests(session) if request.step in steps)
 
 
 @dataclass(frozen=True, slots=True)
