@@ -3,13 +3,13 @@
 import { useRef, useState } from "preact/hooks";
 import { elapsed } from "./format";
 import { Button, Mark } from "./parts";
-import type { Store } from "./store";
+import type { Store, Typed } from "./store";
 import type { Field, Form } from "./types";
 import { check } from "./validate";
 
 export function Approval({ form, store, now }: { form: Form; store: Store; now: number }) {
-  const [values, setValues] = useState<Record<string, string>>(() => Object.fromEntries(form.fields.map((f) => [f.name, f.default ?? (f.type === "bool" ? "false" : "")])));
-  const [comment, setComment] = useState("");
+  const [{ values, comment }, setTyped] = useState(() => store.typed(form));
+  const type = (change: Partial<Typed>) => setTyped((before) => store.keepTyped(form, { ...before, ...change }));
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [sent, setSent] = useState(false);
   const shape = useRef<HTMLFormElement>(null);
@@ -31,7 +31,7 @@ export function Approval({ form, store, now }: { form: Form; store: Store; now: 
         setErrors({ "": error.message });
       });
   };
-  const waited = [`Waiting ${elapsed(now - form.since)}`, form.expires === null ? "" : `expires in ${elapsed(form.expires - now)}`];
+  const waited = [`Waiting ${elapsed(now - form.since)}`, form.expires === null ? "" : form.expires > now ? `expires in ${elapsed(form.expires - now)}` : "expired"];
   const inputs = form.inputs.map(([name, text]) => `${name} ${text}`);
   return (
     <form ref={shape} class="appr" data-s="waiting" aria-label={`${form.step} needs approval`} noValidate onSubmit={(event) => (event.preventDefault(), approve())}>
@@ -44,13 +44,13 @@ export function Approval({ form, store, now }: { form: Form; store: Store; now: 
         </div>
       </div>
       {form.fields.map((field) => (
-        <Input key={field.name} field={field} step={form.step} value={values[field.name] ?? ""} error={errors[field.name]} set={(value) => setValues({ ...values, [field.name]: value })} />
+        <Input key={field.name} field={field} step={form.step} value={values[field.name] ?? ""} error={errors[field.name]} set={(value) => type({ values: { ...values, [field.name]: value } })} />
       ))}
       <label class="f">
         <span>
           Note <em>optional</em>
         </span>
-        <input class="fld note-field" value={comment} placeholder="Reason for the run history" onInput={(e) => setComment(e.currentTarget.value)} />
+        <input class="fld note-field" value={comment} placeholder="Reason for the run history" onInput={(e) => type({ comment: e.currentTarget.value })} />
       </label>
       <div class="acts">
         <Button icon="close" disabled={sent} onClick={() => decide("reject")}>

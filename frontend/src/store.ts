@@ -49,6 +49,14 @@ export const ALONE = "No kernel answers: this is the pipeline as it stood last. 
 const ENDS = ["restarting", "autorestarting", "terminating", "dead"];
 const PATIENCE = 3000; // milliseconds
 
+/** What somebody has typed into a form so far: it is there again when the form is drawn anew. */
+export interface Typed {
+  values: Record<string, string>;
+  comment: string;
+}
+
+const drafts = new WeakMap<Model, Map<string, Typed>>();
+
 interface Answer {
   resolve: (data: unknown) => void;
   reject: (error: Error) => void;
@@ -185,6 +193,17 @@ export class Store {
   }
 
   private heardCancel = false;
+
+  typed(form: Form): Typed {
+    const standard = Object.fromEntries(form.fields.map((f) => [f.name, f.default ?? (f.type === "bool" ? "false" : "")]));
+    return drafts.get(this.model)?.get(`${form.step} ${form.since}`) ?? { values: standard, comment: "" };
+  }
+
+  keepTyped(form: Form, typed: Typed): Typed {
+    if (!drafts.has(this.model)) drafts.set(this.model, new Map());
+    drafts.get(this.model)!.set(`${form.step} ${form.since}`, typed);
+    return typed;
+  }
 
   /** Choose how the next run is executed; the kernel remembers it for every page. */
   choose(change: Partial<Pick<How, "workers" | "executor">>): void {

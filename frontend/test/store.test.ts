@@ -63,6 +63,16 @@ test("how the next run is executed is chosen here and told to every page", () =>
   assert.deepEqual([store.how.workers, store.how.executor], [8, ""]);
 });
 
+test("what was typed into a form is there again in the next view, and not in the next request", () => {
+  const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}) });
+  const form = { step: "pay", message: "Pay?", since: 5, expires: null, inputs: [], approvers: [], fields: [{ name: "n", type: "int", default: "3", choices: [] }] };
+  const [one, other] = [new Store(model), new Store(model)];
+  assert.deepEqual(one.typed(form), { values: { n: "3" }, comment: "" });
+  one.keepTyped(form, { values: { n: "4" }, comment: "half" });
+  assert.deepEqual(other.typed(form), { values: { n: "4" }, comment: "half" });
+  assert.deepEqual(other.typed({ ...form, since: 6 }), { values: { n: "3" }, comment: "" });
+});
+
 test("a report is offered as a file, and one that cannot be made is said", async () => {
   const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}) });
   const store = new Store(model);
