@@ -1,6 +1,6 @@
 // Which part of the graph is seen, and the hand and the wheel that move it.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 export interface Camera {
   zoom: number;
@@ -48,4 +48,15 @@ export function usePan(frame: { current: HTMLDivElement | null }, camera: { curr
     element.addEventListener("pointerdown", onDown);
     return () => element.removeEventListener("pointerdown", onDown);
   }, [frame.current]);
+}
+
+/** What is moved as a whole keeps the size at which it was first drawn, and would be blurred at another one. */
+export function useSharp(stage: { current: HTMLDivElement | null }, scale: number): void {
+  useLayoutEffect(() => {
+    const element = stage.current;
+    if (!element) return;
+    element.style.willChange = "auto";
+    const frame = requestAnimationFrame(() => requestAnimationFrame(() => (element.style.willChange = "")));
+    return () => cancelAnimationFrame(frame);
+  }, [stage.current, scale]);
 }

@@ -2,7 +2,7 @@
 // on the screen: panning moves both and draws nothing anew, and a step that changes leaves the edges as they are.
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { usePan, useWheel, type Camera } from "./camera";
+import { usePan, useSharp, useWheel, type Camera } from "./camera";
 import { Carried, Edges, Legend, seen, type View } from "./edges";
 import { Dots } from "./dots";
 import { alike, fit, hold, levelOf, lineage, neighbour, NOMINAL, reach, step as zoomStep, type Arrow } from "./geometry";
@@ -96,6 +96,7 @@ export function GraphView(props: GraphProps) {
     if (culls) setTile(`${Math.floor(-at.x / scale / TILE)} ${Math.floor(-at.y / scale / TILE)}`);
   };
   useLayoutEffect(() => put(camera.current.x, camera.current.y), [level, scale, width, height, moved]);
+  useSharp(stage, scale);
 
   const reveal = (step: string) => {
     const at = places.get(step);

@@ -17,21 +17,27 @@ from tests.browser.bare import cells, draw, tell
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
-FRAMES = """async () => {
+FRAMES = """async changes => {
   const frame = document.querySelector(".gv"), box = frame.getBoundingClientRect(), times = [];
   frame.setPointerCapture = () => {};
   const fire = (type, x, y) => frame.dispatchEvent(new PointerEvent(type, {bubbles: true, clientX: x, clientY: y}));
   fire("pointerdown", box.left + 900, box.top + 300);
+  const names = [...document.querySelectorAll("[data-step]")].map(node => node.dataset.step);
+  const name = number => names[number % names.length];
+  const change = number => window.tell({...window.common, seq: ++window.common.seq, nodes: Object.fromEntries(
+    Array.from({length: changes}, (_, i) => [name(number * 37 + i * 19), window.looks[(number + i) % 2]])
+  )});
   let last = performance.now();
   for (let i = 0; i < 120; i++) {
     await new Promise(requestAnimationFrame);
     times.push(performance.now() - last);
     last = performance.now();
+    if (changes && i % 5 === 0) change(i);
     fire("pointermove", box.left + 900 - i * 6, box.top + 300 - (i % 20) * 4);
   }
   fire("pointerup", 0, 0);
   times.sort((a, b) => a - b);
-  return {level: frame.dataset.level, median: times[60], p95: times[114]};
+  return {level: frame.dataset.level, changes, median: times[60], p95: times[114]};
 }"""
 
 
@@ -154,11 +160,25 @@ def keep(measured):
             file.write(json.dumps(measured) + "\n")
 
 
-def test_a_thousand_steps_are_panned(page, show):
-    show(cells(1000))
-    for _ in range(2):
-        measured = page.evaluate(FRAMES)
-        keep(measured)
+def looks(taken):
+    """Two ways in which a step is shown."""
+    running = taken["nodes"]["step_0"]
+    return [running, running | {"state": "retrying", "word": "Retrying", "number": "2/3"}]
+
+
+def test_a_thousand_steps_are_panned_while_they_change(page, show):
+    board = show(cells(1000))
+    start(board, ("step_0", "step_1"))
+    board.emit(StepStarted(96.0, "r1", "step_0", "k", ()))
+    taken = json.loads(json.dumps(board.take()[0]))
+    common = {"kind": "delta", "now": 100.0, **taken}
+    page.evaluate("([common, looks]) => Object.assign(window, {common, looks})", [common, looks(taken)])
+    for zoomed in (False, True):
+        for changes in (0, 50):
+            keep(page.evaluate(FRAMES, changes))
+        if not zoomed:
+            shown = page.locator("[data-step][data-s=running]").count()
+            assert 0 < shown == page.locator(".dots rect[fill$='running)']").count()
         page.get_by_role("button", name="Zoom in").click()
         page.get_by_role("button", name="Zoom in").click()
     drawn = page.locator("[data-step]").count()
