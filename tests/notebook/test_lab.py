@@ -117,13 +117,18 @@ def test_a_run_is_told_as_it_goes_and_edits_before_they_are_executed(page, proje
 
 
 def test_a_step_that_waits_for_somebody_is_what_the_badge_says(page, project):
-    cells = [LOAD, "%%step gate --approve 'Go on?'\ngate = raw"]
+    cells = [LOAD, "%%step gate --approve 'Go on?' --ask n:int\ngate = raw"]
     nbformat.write(new_notebook(cells=[new_code_cell(source) for source in cells]), "nb.ipynb")
     edit(page, *cells)
     run()
     page.await_state(gate="waiting")
     lab_of(project).refresh()
     assert lab_of(project).board.live()["badge"] == "Needs approval"
+    project.run_line_magic("pipeline", "approve gate n=2")
+    page.await_state(gate="succeeded")
+    edit(page, *cells, "# another cell")  # decided anew, by the text of the cells
+    lab_of(project).refresh()
+    assert lab_of(project).board.live()["badge"] == "Up to date"
 
 
 def test_an_edited_helper_makes_stale_what_rests_on_it(page):

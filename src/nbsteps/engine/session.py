@@ -132,12 +132,21 @@ class Session:
         self.services.epoch += 1
         return Forecast(self, forced).over(self.select(targets))
 
-    def past_gate(self, step: Step, identity: Identity, inputs: Mapping[str, Bound]) -> Identity:
-        """What the step is with the values that a person approved it with; unchanged where nobody has."""
+    def past_gate(
+        self, step: Step, identity: Identity, inputs: Mapping[str, Bound], judge: Judge | None = None
+    ) -> Identity:
+        """What the step is with the values that a person approved it with; unchanged where nobody has.
+
+        Args:
+            step: has ``--approve``.
+            identity: what it is without them.
+            inputs: what it reads.
+            judge: of another graph than the session's, where the step is of that.
+        """
         opened = self.gate.known(step, identity)
         if opened is None or not opened.values:
             return identity
-        return self.judge().identify(step, inputs, tuple(given_parts(opened.values)))
+        return (judge or self.judge()).identify(step, inputs, tuple(given_parts(opened.values)))
 
     def is_open(self, step: Step, identity: Identity) -> bool:
         """Whether a person has approved the step as it is."""

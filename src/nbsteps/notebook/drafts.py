@@ -8,12 +8,12 @@ from nbsteps.core.cells import Context
 from nbsteps.core.decide import Action, Decision, Facts
 from nbsteps.core.graph import Graph, build
 from nbsteps.core.model import Artifact, Cell, Step
-from nbsteps.core.plan import forecast
+from nbsteps.core.plan import Gates, forecast
 from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import GOOD, StepState
 from nbsteps.display.view import Row
 from nbsteps.engine.bindings import stored
-from nbsteps.engine.judge import Judge
+from nbsteps.engine.judge import Identity, Judge
 from nbsteps.engine.session import Session, Standing
 from nbsteps.notebook.edits import concerns, texts
 from nbsteps.ports import Last
@@ -45,6 +45,7 @@ def look(session: Session, cells: Iterable[Cell]) -> tuple[Graph, tuple[Standing
     judge = Judge(services, session.bindings, graph)
     judge.recall(tuple(name for name in graph.steps if name not in graph.blocked))
     executed = texts(session.keeper.sources)
+    asked: dict[str, Identity] = {}
 
     def assess(step: Step, inputs: Mapping[str, Artifact]) -> Facts | Decision:
         edited = _edited(session, step, graph, executed)
@@ -53,9 +54,16 @@ def look(session: Session, cells: Iterable[Cell]) -> tuple[Graph, tuple[Standing
         if session.keeper.due(step, graph):
             return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, UNKNOWN),))
         bound = {name: stored(artifact) for name, artifact in inputs.items()}
-        return judge.facts(step, judge.identify(step, bound), forced=False, run_id="")
+        identity = judge.identify(step, bound)
+        if step.options.approve:
+            asked[step.name] = identity
+            identity = session.past_gate(step, identity, bound, judge)
+        return judge.facts(step, identity, forced=False, run_id="")
 
-    plan = forecast(graph, frozenset(graph.steps), assess, judge.latest)
+    def held(step: Step) -> bool:
+        return step.name not in asked or not session.is_open(step, asked[step.name])
+
+    plan = forecast(graph, frozenset(graph.steps), assess, judge.latest, Gates(held=held))
     return graph, tuple(_standing(step, plan.decisions[name], judge, graph) for name, step in graph.steps.items())
 
 
