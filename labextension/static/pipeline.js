@@ -30,6 +30,10 @@ export class Pipeline {
     context.statusChanged.connect((_, status) => this.status(status));
     context.iopubMessage.connect((_, message) => this.noticed(message));
     panel.context.ready.then(() => this.watch());
+    panel.context.pathChanged.connect(() => {
+      this.moved = true;
+      this.name();
+    });
     panel.disposed.connect(() => {
       this.close();
       this.rouser?.close();
@@ -132,6 +136,7 @@ export class Pipeline {
       this.comm = line;
       this.answered = this.loaded = false; // loaded: since this line was opened, which may be refused yet
       line.start();
+      this.name();
       this.send();
       this.understudies?.soon();
     } catch (error) {
@@ -194,6 +199,11 @@ export class Pipeline {
       if (this.comm) this.loaded = true;
       else this.connect();
     }
+  }
+
+  // A kernel knows the notebook by the name that it had when the kernel was started.
+  name() {
+    this.comm?.send({ do: "named", path: this.panel.context.path, moved: Boolean(this.moved) });
   }
 
   send() {

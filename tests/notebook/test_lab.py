@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -202,6 +203,23 @@ def test_a_page_that_stands_in_for_the_widget_is_given_and_told_what_its_views_a
     page.say(do="widget", shown=False)
     tell({"kind": "delta"})
     assert len(page.sent) == before
+
+
+def test_a_notebook_that_is_renamed_while_it_is_open_is_the_one_that_runs(page, project, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "flows/nb.ipynb")
+    edit(page, HELPER, LOAD, CLEAN)
+    run()
+    page.await_state(clean="succeeded")
+    page.say(do="named", path="flows/nb.ipynb", moved=False)
+    nbformat.write(new_notebook(cells=[new_code_cell("%%step other\nx = 1")]), "new.ipynb")
+    page.say(do="named", path="flows/new.ipynb", moved=False)  # of another notebook with the same kernel
+    page.say(do="named", path="flows/nowhere.ipynb", moved=True)
+    assert lab_of(project).attach().services.notebook == "nb.ipynb"
+    Path("nb.ipynb").unlink()
+    page.say(do="named", path="flows/new.ipynb", moved=False)
+    assert lab_of(project).attach().services.notebook == "new.ipynb"
+    run()
+    page.await_state(other="succeeded")
 
 
 def test_cancel_without_a_run_is_answered_and_interrupts_nothing(page):

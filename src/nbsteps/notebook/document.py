@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +22,8 @@ __all__ = ["NOTEBOOK_VARIABLE", "Document", "find_notebook", "notebook_in_comman
 NOTEBOOK_VARIABLE = "NBSTEPS_NOTEBOOK"
 """Environment variable by which nbsteps tells the kernels that it starts which notebook they execute."""
 
-_SESSION_VARIABLE = "JPY_SESSION_NAME"
+SESSION_VARIABLE = "JPY_SESSION_NAME"
+"""Where Jupyter says which notebook a kernel was started for."""
 _VSCODE_NAME = "__vsc_ipynb_file__"
 _SUFFIX = ".ipynb"
 # Words of a command line that say: the notebooks named here are executed.
@@ -71,10 +72,17 @@ def find_notebook(shell: InteractiveShell | None, override: str | os.PathLike[st
     """
     if override is not None:
         return Path(override).expanduser().absolute()
-    for candidate in _candidates(shell):
-        if candidate.suffix == _SUFFIX and candidate.is_file():
-            return candidate.absolute()
-    return None
+    return _first_notebook(_candidates(shell))
+
+
+def session_notebook(name: str) -> Path | None:
+    """Path of the notebook that a Jupyter session of this name executes; None where there is no such file."""
+    return _first_notebook(_session_paths(name))
+
+
+def _first_notebook(candidates: Iterable[Path]) -> Path | None:
+    found = (each for each in candidates if each.suffix == _SUFFIX and each.is_file())
+    return next((each.absolute() for each in found), None)
 
 
 def read_notebook(path: str | os.PathLike[str]) -> Document:
@@ -129,7 +137,7 @@ def _candidates(shell: InteractiveShell | None) -> Iterator[Path]:
     told = os.environ.get(NOTEBOOK_VARIABLE)
     if told:
         yield Path(told)
-    session = os.environ.get(_SESSION_VARIABLE)
+    session = os.environ.get(SESSION_VARIABLE)
     if session:
         yield from _session_paths(session)
     vscode = shell.user_ns.get(_VSCODE_NAME) if shell is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import time
 import warnings
 from collections.abc import Callable
@@ -19,7 +20,13 @@ from nbsteps.core.states import RunState
 from nbsteps.engine.services import Services, new_id
 from nbsteps.engine.session import Session
 from nbsteps.executors.pool import Pool
-from nbsteps.notebook.document import find_notebook, read_notebook, started_by_papermill
+from nbsteps.notebook.document import (
+    SESSION_VARIABLE,
+    find_notebook,
+    read_notebook,
+    session_notebook,
+    started_by_papermill,
+)
 from nbsteps.notebook.evaluator import ShellEvaluator
 from nbsteps.notebook.host import SystemClock, notebook_name, this_host
 from nbsteps.notebook.missing_inputs import MissingInputs
@@ -75,6 +82,26 @@ class Kernel:
             read_notebook(path)
         self.path = None if path is None else path.absolute()
         self._pinned, self._given = path is not None, False
+        self._drop_session()
+
+    def named(self, name: str, *, moved: bool) -> None:
+        """Take the notebook under the name that its page has for it. Main thread only, not during a run.
+
+        A kernel knows only the name that its notebook had when the kernel was started.
+
+        Args:
+            name: the path in the page's file browser.
+            moved: whether it was renamed, moved or saved under another name; else the name only counts where the
+                kernel knows none, or one of a file that is gone.
+        """
+        known = self.path or find_notebook(self.shell)
+        if self._pinned or self._given or not (moved or known is None or not known.is_file()):
+            return
+        found = session_notebook(name)
+        if found is None or found == known:
+            return
+        os.environ[SESSION_VARIABLE] = name
+        self.path = found
         self._drop_session()
 
     def use_cells(self, path: Path, cells: tuple[Cell, ...]) -> Session:

@@ -47,6 +47,7 @@ class Lab:
         self._comms: dict[str, Any] = {}
         self._understudies = Understudies(kernel)
         self._drafts: tuple[Cell, ...] = ()
+        self._named: tuple[str, bool] | None = None
         self._session: Session | None = None
         self._executing = False
         self._pump_started = False
@@ -103,6 +104,9 @@ class Lab:
             case "cells":
                 self._drafts = tuple(map(_cell, message.get("cells") or ()))
                 self._shell.kernel.io_loop.add_callback(self._look)
+            case "named":
+                self._named = (str(message.get("path")), bool(message.get("moved")))
+                self._shell.kernel.io_loop.add_callback(self._look)
             case "widget":
                 self._understudies.show(comm, shown=bool(message.get("shown")))
             case "tell":
@@ -119,6 +123,9 @@ class Lab:
         """Tell the pages how the steps stand. Main thread only; executes nothing."""
         if not self._comms or self.board.running:
             return
+        named, self._named = self._named, None
+        if named is not None:
+            self._kernel.named(named[0], moved=named[1])
         session = self.attach()
         try:
             self.board.rest(preview(session, self._drafts or session.cells.merged()), undecided(session))

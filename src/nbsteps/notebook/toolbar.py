@@ -102,19 +102,22 @@ class Toolbar:
 
     def refresh(self) -> None:
         """Look at the notebook and its forecast anew. Main thread only."""
+        self._take_up(self._attend(), executing=True)
+
+    def _attend(self) -> Session:
+        """Listen to the session that there is now."""
         session = self._kernel.session
         if session is not self._session:
             self._session = session
             session.services.listeners.append(self)
-        self._take_up(session, executing=True)
+        return session
 
     def follow(self) -> None:
         """Look at what pages show and what is saved, and execute nothing; not during a run. Main thread only."""
         if self._session is None or self._executing or self.board.running:
             return
         try:
-            session = self._kernel.session
-            self._take_up(session, executing=False)
+            self._take_up(self._attend(), executing=False)
         except NbstepsError:
             return  # who runs or shows the pipeline is told
         finally:
