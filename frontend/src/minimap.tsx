@@ -33,16 +33,19 @@ export function Minimap({ level, scale, nodes, names, small, camera, frame, widt
   put: (x: number, y: number) => void;
 }) {
   const box = useRef<HTMLDivElement>(null);
+  const seen = { width: Math.min(width / scale, level.width) * small.scale, height: Math.min(height / scale, level.height) * small.scale };
   useEffect(() => {
     const element = frame.current;
     const follow = () => {
-      const [x, y] = [-camera.current.x, -camera.current.y].map((at) => (at / scale) * small.scale);
-      if (box.current) box.current.style.transform = `translate(${x}px,${y}px)`;
+      // Kept inside in numbers: a clip with round corners would be a drawing more in each frame.
+      const x = Math.min((-camera.current.x / scale) * small.scale, small.width - seen.width);
+      const y = Math.min((-camera.current.y / scale) * small.scale, small.height - seen.height);
+      if (box.current) box.current.style.transform = `translate(${Math.max(0, x)}px,${Math.max(0, y)}px)`;
     };
     follow();
     element?.addEventListener("nbs-moved", follow);
     return () => element?.removeEventListener("nbs-moved", follow);
-  }, [scale, small]);
+  }, [scale, small, width, height]);
   const shapes = useMemo(() => {
     const [w, t] = [Math.max(2, level.node[0] * small.scale), Math.max(1.5, level.node[1] * small.scale)].map((size) => +size.toFixed(2));
     const shape = `h${w! - 1}q.5 0 .5 .5v${t! - 1}q0 .5 -.5 .5h${1 - w!}q-.5 0 -.5 -.5v${1 - t!}q0 -.5 .5 -.5z`;
@@ -70,7 +73,7 @@ export function Minimap({ level, scale, nodes, names, small, camera, frame, widt
       <svg width={small.width} height={small.height} onPointerDown={move} onPointerMove={move} aria-hidden="true">
         {[...drawn].map(([state, path]) => <path key={state} data-s={state} d={path} />)}
       </svg>
-      <div class="seen" ref={box} style={{ width: Math.min(width / scale, level.width) * small.scale, height: Math.min(height / scale, level.height) * small.scale }} />
+      <div class="seen" ref={box} style={seen} />
     </div>
   );
 }

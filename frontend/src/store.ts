@@ -100,7 +100,8 @@ export class Store {
   private readonly onEnd = () => this.lose();
   private readonly kernel: Kernel | undefined;
 
-  constructor(private readonly model: Model) {
+  /** saved: has the notebook saved, whose cells a run reads; undefined where nothing has to be waited for. */
+  constructor(private readonly model: Model, private readonly saved: () => Promise<unknown> | undefined = () => undefined) {
     this.kernel = model.widget_manager?.kernel;
     this.kernel?.statusChanged?.connect(this.onStatus);
     this.kernel?.disposed?.connect(this.onEnd);
@@ -157,7 +158,9 @@ export class Store {
       this.notice = ALONE;
       this.changed();
     }
-    this.post(message);
+    const first = message.do === "run" ? this.saved() : undefined;
+    if (first) void first.then(() => this.post(message));
+    else this.post(message);
   }
 
   /** Ask for something that is read from the history. */

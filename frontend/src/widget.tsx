@@ -7,9 +7,16 @@ import "./styles.css";
 
 const places = new WeakMap<object, Place>();
 
+/** Have the notebook saved by the notebook toolbar's extension, where there is one: the kernel reads the file. */
+function saved(root: HTMLElement): Promise<unknown> | undefined {
+  const waits: Promise<unknown>[] = [];
+  root.dispatchEvent(new CustomEvent("nbsteps:save", { bubbles: true, detail: (done: Promise<unknown>) => waits.push(done) }));
+  return waits.length ? Promise.all(waits) : undefined;
+}
+
 export default {
   render({ model, el }: { model: Model; el: HTMLElement }) {
-    const store = new Store(model);
+    const store = new Store(model, () => saved(root));
     const root = document.createElement("div");
     root.className = "nbs";
     // JupyterLab's and Notebook's keys (A inserts a cell) must not act on the notebook while the focus is in here: they
