@@ -63,6 +63,20 @@ test("how the next run is executed is chosen here and told to every page", () =>
   assert.deepEqual([store.how.workers, store.how.executor], [8, ""]);
 });
 
+test("a run waits until the notebook is saved, where somebody saves it", async () => {
+  const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}) });
+  let done = () => {};
+  const store = new Store(model, () => new Promise<void>((resolve) => (done = resolve)));
+  store.send({ do: "run" });
+  store.send({ do: "cancel" });
+  assert.deepEqual(model.sent.map((message) => message.do), ["cancel"]);
+  done();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(model.sent.map((message) => message.do), ["cancel", "run"]);
+  new Store(model).send({ do: "run" });
+  assert.equal(model.sent.length, 3);
+});
+
 test("what was typed into a form is there again in the next view, and not in the next request", () => {
   const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}) });
   const form = { step: "pay", message: "Pay?", since: 5, expires: null, inputs: [], approvers: [], fields: [{ name: "n", type: "int", default: "3", choices: [] }] };
