@@ -55,7 +55,10 @@ export interface Typed {
   comment: string;
 }
 
-const drafts = new WeakMap<Model, Map<string, Typed>>();
+/** What stays when the cell is executed again: a page gives each view a model of its own, of the kernel's one widget. */
+export const anchor = (model: Model): object => model.widget_manager?.kernel ?? model;
+
+const drafts = new WeakMap<object, Map<string, Typed>>();
 
 interface Answer {
   resolve: (data: unknown) => void;
@@ -199,12 +202,13 @@ export class Store {
 
   typed(form: Form): Typed {
     const standard = Object.fromEntries(form.fields.map((f) => [f.name, f.default ?? (f.type === "bool" ? "false" : "")]));
-    return drafts.get(this.model)?.get(`${form.step} ${form.since}`) ?? { values: standard, comment: "" };
+    return drafts.get(anchor(this.model))?.get(`${form.step} ${form.since}`) ?? { values: standard, comment: "" };
   }
 
   keepTyped(form: Form, typed: Typed): Typed {
-    if (!drafts.has(this.model)) drafts.set(this.model, new Map());
-    drafts.get(this.model)!.set(`${form.step} ${form.since}`, typed);
+    const place = anchor(this.model);
+    if (!drafts.has(place)) drafts.set(place, new Map());
+    drafts.get(place)!.set(`${form.step} ${form.since}`, typed);
     return typed;
   }
 

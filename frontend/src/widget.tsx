@@ -2,7 +2,7 @@
 
 import { render } from "preact";
 import { App, type Place } from "./app";
-import { Store, type Model } from "./store";
+import { anchor, Store, type Model } from "./store";
 import "./styles.css";
 
 const places = new WeakMap<object, Place>();
@@ -23,8 +23,8 @@ export default {
     // leave alone an element that says so, and only the one with the focus is asked.
     root.addEventListener("focusin", (event) => (event.target as HTMLElement).setAttribute("data-lm-suppress-shortcuts", "true"));
     el.append(root);
-    const place = places.get(model) ?? { tab: "graph", selected: null, panel: null };
-    places.set(model, place);
+    const place = places.get(anchor(model)) ?? { tab: "graph", selected: null, panel: null };
+    places.set(anchor(model), place);
     render(<App store={store} root={root} place={place} />, root);
     store.refresh();
     return () => {

@@ -61,7 +61,8 @@ const BADGES = [
   [/^Running/, "running", ["running", "retrying"]],
   [/^Needs/, "waiting", ["waiting"]],
   [/failed$/, "failed", ["failed", "crashed"]],
-  [/^Cannot/, "failed", ["blocked"]],
+  [/^Cannot/, "failed", ["Blocked"]],
+  [/blocked$/, "stale", ["Blocked"]],
   [/stale$/, "stale", ["stale"]],
   [/^Up to date/, "succeeded", []],
 ];

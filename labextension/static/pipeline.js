@@ -354,7 +354,10 @@ export class Pipeline {
   reveal() {
     const wanted = badgeState(this.words())[2];
     const steps = this.steps();
-    const index = this.panel.content.widgets.findIndex((cell) => wanted.includes(this.nodes[steps.get(cell)]?.state));
+    const index = this.panel.content.widgets.findIndex((cell) => {
+      const { state, word } = this.nodes[steps.get(cell)] ?? {};
+      return wanted.includes(state) || wanted.includes(word);
+    });
     if (index < 0) return;
     this.panel.content.activeCellIndex = index;
     this.panel.content.scrollToItem?.(index, "smart");

@@ -109,6 +109,7 @@ def test_an_event_of_a_later_version_changes_nothing():
         ([row("load", StepState.SUCCEEDED, Action.RESTORE)], "Nothing would execute", "Up to date"),
         ([row("load", StepState.SUCCEEDED, Action.RUN)], "1 of 1 would execute, about 2.0s", "1 stale"),
         ([row("load", StepState.FAILED, Action.RUN, known=False)], "1 of 1 would execute", "1 failed"),
+        ([row("load", StepState.SUCCEEDED, Action.SKIP)], "Nothing would execute", "1 blocked"),
     ],
 )
 def test_at_rest_a_forecast_is_shown(rows, forecast, badge):

@@ -33,7 +33,7 @@ from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.core.states import GOOD, StepState
 from nbsteps.display.estimate import Outlook
 from nbsteps.display.pace import Pace, Standing
-from nbsteps.display.standing import WORDS
+from nbsteps.display.standing import BLOCKED, WORDS
 from nbsteps.display.view import NodeView, Row, node_views
 from nbsteps.display.wording import count, duration, moment, one_line
 
@@ -337,6 +337,9 @@ class Board:
             return "Needs approval"
         if failed:
             return f"{failed} failed"
+        blocked = sum(shown.word == BLOCKED for shown in self._nodes.values())
+        if blocked:
+            return f"{blocked} blocked"
         if all(state == StepState.PENDING for state in states):
             return "No run yet"
         return f"{stale} stale" if stale else "Up to date"

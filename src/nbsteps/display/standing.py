@@ -52,6 +52,10 @@ SIGNS: Final = MappingProxyType(
 _ACTIVE: Final = frozenset({StepState.QUEUED, StepState.RUNNING, StepState.RETRYING, StepState.WAITING})
 
 
+BLOCKED: Final = "Blocked"
+"""The word for a step that has a problem, or needs one that has."""
+
+
 def outcome(state: StepState) -> str:
     """What a run did with a step, as its lines say it: a step whose result is cached was restored."""
     return "restored" if state is StepState.CACHED else WORDS[state].lower()
@@ -72,5 +76,5 @@ def shown_word(state: StepState, decision: Decision) -> str:
     """The word for :func:`shown_state`; a step with a problem is blocked, which is no state of its own."""
     shown = shown_state(state, decision)
     if decision.action is Action.SKIP and shown == StepState.PENDING:
-        return "Blocked"
+        return BLOCKED
     return WORDS[shown]
