@@ -2,6 +2,9 @@
 
 import datetime as dt
 import threading
+from collections.abc import Sized
+from enum import Enum
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -10,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from nbsteps.identity.content import summary
+from nbsteps.identity.descriptions import described
 
 SECRET = "hunter2" * 20
 
@@ -99,3 +103,20 @@ def test_a_category_of_many_is_short():
 
 def test_a_type_with_a_long_name_is_cut():
     assert len(summary(type("T" * 200, (), {})())) == 80
+
+
+def test_a_summary_leaves_the_class_of_its_value_as_it_is():
+    @runtime_checkable
+    class Counted(Sized, Protocol):
+        """One of these in any library is asked wherever ``isinstance(value, Sized)`` is."""
+
+        size: int
+
+    class Colour(Enum):
+        RED = 1
+
+    before = set(vars(Colour))
+    assert summary(Colour.RED) == "Colour"
+    assert set(vars(Colour)) == before
+    assert described(Colour)
+    assert set(vars(Colour)) == before

@@ -47,7 +47,8 @@ def _held(value: Any) -> Iterator[tuple[str, object]]:
         yield from ((f"{key} in {name}", cell) for key, cell in _closure(value) if not callable(cell))
         yield from ((f"{name}.{key}", each) for key, each in vars(value).items() if key != "__wrapped__")
     elif isinstance(value, type):
-        yield from ((f"{value.__qualname__}.{key}", each) for key, each in vars(value).items() if _is_plain(key, each))
+        members = list(vars(value).items())  # checks against protocols give a class annotations that it lacked
+        yield from ((f"{value.__qualname__}.{key}", each) for key, each in members if _is_plain(key, each))
     elif isinstance(value, functools.partial):
         yield from ((f"argument {at}", each) for at, each in enumerate(value.args, 1))
         yield from ((f"argument {key}", each) for key, each in value.keywords.items())

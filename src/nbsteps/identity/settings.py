@@ -201,7 +201,7 @@ def _added(cls: type) -> tuple[str, ...]:
     values = tuple(vars(cls).values())
     known = _known.get(cls)
     if known is None or len(known[0]) != len(values) or not all(map(operator.is_, known[0], values)):
-        names = tuple(name for name, value in vars(cls).items() if _is_users(value))
+        names = tuple(name for name, value in list(vars(cls).items()) if _is_users(value))
         known = _known[cls] = (values, names)
     return known[1]
 

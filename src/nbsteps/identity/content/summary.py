@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from typing import Any, Final
 
 _LONGEST: Final = 80
@@ -76,6 +75,7 @@ def _counted(value: Any) -> str:
     module = type(value).__module__
     if module in {"datetime", "decimal", "fractions", "uuid", "pathlib", "zoneinfo"}:
         return f"{_name(value)} {str(value)[:_TEXT]}"
-    if isinstance(value, Sized):
+    # Not by isinstance: that asks every protocol there is, and leaves annotations in the class of the value.
+    if hasattr(type(value), "__len__"):
         return f"{_name(value)} of {len(value):,}"
     return _name(value)
