@@ -21,7 +21,6 @@ export interface Place {
 }
 
 const CHIPS = 30;
-let views = 0;
 
 export function App({ store, root, place }: { store: Store; root: HTMLElement; place: Place }) {
   const [, draw] = useReducer<number, void>((n) => n + 1, 0);
@@ -32,7 +31,7 @@ export function App({ store, root, place }: { store: Store; root: HTMLElement; p
   const [states, setStates] = useState<string | null>(null);
   const [chosenRun, setChosenRun] = useState<string | null>(null);
   const width = useWidth(root);
-  const id = useRef(`nbs${++views}`).current;
+  const id = useRef(`nbs${Math.random().toString(36).slice(2)}`).current; // each widget has a script of its own: no counting
   const find = useRef<HTMLInputElement>(null);
   Object.assign(place, { tab, selected, panel });
 

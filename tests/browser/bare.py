@@ -22,6 +22,7 @@ MODEL = """async ([script, values]) => {
     off: () => {},
     send: message => window.sent.push(message),
   };
+  window.model = model;
   window.tell = message => heard["msg:custom"].forEach(callback => callback(message));
   const widget = await import(URL.createObjectURL(new Blob([script], {type: "text/javascript"})));
   widget.default.render({model, el: document.body});

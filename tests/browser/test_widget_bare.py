@@ -13,7 +13,7 @@ from nbsteps.core.approvals import Request
 from nbsteps.core.events import RunStarted, StepStarted, StepWaiting
 from nbsteps.core.model import Run
 from nbsteps.core.policies import Field
-from tests.browser.bare import cells, draw, tell
+from tests.browser.bare import MODEL, STATIC, cells, draw, tell
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -150,6 +150,14 @@ def test_everything_has_room(page, show, number, width):
     for step in ("step_0", f"step_{number - 1}"):
         box = page.locator(f"[data-step={step}]").bounding_box()
         assert 0 <= box["x"] <= width - box["width"] / 2
+
+
+def test_two_widgets_have_nothing_of_the_same_name(page, show):
+    show(cells(300))
+    values = page.evaluate("() => ({graph: window.model.get('graph'), live: window.model.get('live')})")
+    page.evaluate(MODEL, [(STATIC / "widget.js").read_text(encoding="utf-8"), values])
+    names = page.evaluate("() => [...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert len(names) == len(set(names)) > 0
 
 
 def keep(measured):
