@@ -136,6 +136,17 @@ def test_38_a_lone_cell_waits_and_runs_after_the_approval():
     assert str(session.run_cell("pay").step.state) == "succeeded"
 
 
+def test_38_a_lone_cell_shows_what_its_question_is_about_and_leaves_it_there():
+    """Given a question about what is no input, when its cell is executed by itself, then it shows the user's value."""
+    session = begin(LOAD, "%%step gate --out passed --approve 'Go on with {rows}?'\npassed = True")
+    again(session, "load")
+    for _again in range(2):
+        request = session.run_cell("gate").step.request
+        assert request is not None
+        assert request.message == "Go on with list of 3?"
+        assert session.services.evaluator.namespace["rows"] == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("options", "pays", "ships", "run"),
     [

@@ -73,13 +73,11 @@ class Lifecycle:
             StoreError: a stored value cannot be read back.
             KeyboardInterrupt: the user interrupted; the step is recorded as cancelled.
         """
-        name = step.name
+        name, consulted = step.name, None if wish.live is None else wish.consulted
         try:
             self._keeper.prepare(step, self._graph, self._tracker.run_id, lacking_only=wish.live is not None)
             inputs = self.preconditions.inputs(name) if wish.live is None else wish.live
-            if step.options.when and not self.preconditions.wanted(
-                step, inputs, None if wish.live is None else wish.consulted
-            ):
+            if step.options.when and not self.preconditions.wanted(step, inputs, consulted):
                 return None
         except ContextError as error:
             self._tracker.errors[name] = error.cause
@@ -92,7 +90,7 @@ class Lifecycle:
         given: dict[str, object] = {ERROR: self.preconditions.caught(step.options.catch)} if step.options.catch else {}
         identity = self._identify(step, inputs, given)
         if step.options.approve:
-            opened = self.preconditions.open(step, identity, inputs)
+            opened = self.preconditions.open(step, identity, inputs, consulted)
             if opened is None:
                 return None
             given |= opened

@@ -114,14 +114,24 @@ class Preconditions:
                     return name
         return None
 
-    def open(self, step: Step, identity: Identity, inputs: Mapping[str, Bound]) -> Mapping[str, object] | None:
-        """The values of the form if a person let the step through; else it waits or ends here."""
+    def open(
+        self, step: Step, identity: Identity, inputs: Mapping[str, Bound], live: Mapping[str, Bound] | None
+    ) -> Mapping[str, object] | None:
+        """The values of the form if a person let the step through; else it waits or ends here.
+
+        Args:
+            step: has ``--approve``.
+            identity: what it is without them.
+            inputs: its inputs.
+            live: what else its question shows, as the user sees it; None for what was made in this run.
+        """
         if self._gate is None:
             return {}
+        more = self._consulted(step.name) if live is None else live
 
         def shown() -> dict[str, object]:
             named = placeholders(step.options.approve).names
-            wanted = {**inputs, **{v: value for v, value in self._consulted(step.name).items() if v in named}}
+            wanted = {**inputs, **{v: value for v, value in more.items() if v in named}}
             self._bindings.provide(wanted)
             namespace = self._services.evaluator.namespace
             return {v: namespace[v] for v in wanted if v in namespace}
