@@ -139,6 +139,7 @@ REASONS = {
     ReasonKind.CODE: "its body is another program",
     ReasonKind.MAP: "it runs over other variables, or another `--map-key` tells its items apart",
     ReasonKind.OUTPUTS: "it puts out other names",
+    ReasonKind.EDITED: "a cell that it rests on was executed with another text; a run executes it anew first",
     ReasonKind.HELPER: "a function or class that it uses is another program",
     ReasonKind.INPUT: "what another step made has other content",
     ReasonKind.PARAMETER: "a value from the `parameters` cell differs",

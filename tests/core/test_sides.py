@@ -45,6 +45,7 @@ DECIDED = {
     ReasonKind.RESULT_MISSING: ("x", ""),
 }
 WITHOUT = {
+    ReasonKind.EDITED: "its sides are the texts of the cell, which is no part of a key yet",
     ReasonKind.FORCED: "the user said so",
     ReasonKind.CACHE_OFF: "the option says so",
     ReasonKind.UNCACHEABLE: "its name says what is wrong, a mend stands below it",

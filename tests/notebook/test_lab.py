@@ -77,7 +77,7 @@ def project(tmp_path, monkeypatch, shell):
     """A saved notebook whose kernel has a page, and nothing executed yet."""
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.chdir(tmp_path)
-    cells = [new_code_cell(source) for source in (HELPER, LOAD, CLEAN)]
+    cells = [new_code_cell(source, id=f"c{at}") for at, source in enumerate((HELPER, LOAD, CLEAN))]
     nbformat.write(new_notebook(cells=cells), tmp_path / "nb.ipynb")
     monkeypatch.setattr(module, "find_notebook", lambda _shell: tmp_path / "nb.ipynb")
     monkeypatch.setattr(module, "started_by_papermill", lambda: False)
@@ -137,7 +137,7 @@ def test_an_edited_helper_makes_stale_what_rests_on_it(page):
     run()
     edit(page, HELPER.replace("2", "3"), LOAD, CLEAN)
     page.await_state(load="succeeded", clean="stale")
-    assert page.reasons("clean") == "helper double changed"
+    assert page.reasons("clean") == "double was edited and not executed"
 
 
 def test_a_cell_with_a_problem_is_blocked_and_says_why(page):

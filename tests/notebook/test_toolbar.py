@@ -140,11 +140,16 @@ def test_an_edited_helper_makes_stale_what_rests_on_it_once_it_is_saved(page):
     page.notebook.write("help", "def double(x):\n    return 3 * x")
     page.until(lambda: page.states()["twice"] == "stale")
     assert page.states()["raw"] == "cached"
-    assert page.live["nodes"]["twice"]["reasons"] == "helper double changed"
+    assert page.live["nodes"]["twice"]["reasons"] == "double was edited and not executed"
     page.notebook.write("help", "def double(x):\n    return 2 * x  # as before")
     page.until(lambda: page.states()["twice"] in {"succeeded", "cached"})
     page.notebook.write("twice", "%%step twice\nm = double(n) + 1\n")
     page.until(lambda: page.states()["twice"] == "stale")
+    page.notebook.write("help", "def double(x):\n    return 3 * x")
+    page.until(lambda: "edited" in page.live["nodes"]["twice"]["reasons"])
+    ran(page)
+    page.notebook.type("see", "print(m)")
+    assert page.notebook.shown["see"] == "4\n"
 
 
 @pytest.mark.slow

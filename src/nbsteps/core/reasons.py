@@ -18,6 +18,7 @@ class ReasonKind(StrEnum):
     CODE = "code"
     MAP = "map"
     OUTPUTS = "outputs"
+    EDITED = "edited"
     HELPER = "helper"
     INPUT = "input"
     PARAMETER = "parameter"
@@ -60,6 +61,7 @@ TEXTS: Final = MappingProxyType(
         ReasonKind.CODE: "code changed",
         ReasonKind.MAP: "--map changed",
         ReasonKind.OUTPUTS: "outputs changed",
+        ReasonKind.EDITED: "{name} was edited and not executed",
         ReasonKind.HELPER: "helper {name} changed",
         ReasonKind.INPUT: "input {name} changed",
         ReasonKind.PARAMETER: "parameter {name} changed",

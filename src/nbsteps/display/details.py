@@ -23,7 +23,7 @@ from nbsteps.display.wording import duration, moment, one_line, plain, size
 
 _LONGEST: Final = 100_000
 """Characters of one text that a page is given."""
-_SOURCES: Final = frozenset({ReasonKind.CODE, ReasonKind.HELPER, ReasonKind.MODULE})
+_SOURCES: Final = frozenset({ReasonKind.CODE, ReasonKind.EDITED, ReasonKind.HELPER, ReasonKind.MODULE})
 _DEFAULTS: Final = StepOptions()
 _LINE: Final = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+)', re.MULTILINE)
 _IMAGES: Final = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")

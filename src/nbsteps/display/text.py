@@ -38,7 +38,7 @@ __all__ = [
 
 EMPTY: Final = "No steps yet"
 
-_SOURCE: Final = frozenset({ReasonKind.CODE, ReasonKind.HELPER})
+_SOURCE: Final = frozenset({ReasonKind.CODE, ReasonKind.EDITED, ReasonKind.HELPER})
 _RAN: Final = "ran"
 
 

@@ -10,7 +10,9 @@ from nbsteps.core.errors import NbstepsError
 from nbsteps.core.events import ContextExecuted
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Cell, Step
+from nbsteps.core.reasons import Reason, ReasonKind
 from nbsteps.engine.bindings import Bindings
+from nbsteps.engine.edits import concerns, texts
 from nbsteps.engine.services import Services
 from nbsteps.identity.modules import remember_imports
 
@@ -43,13 +45,10 @@ class ContextKeeper:
         self._bindings = bindings
         self._executed: dict[str, _Executed] = {}
         self._sequence = 0
+        self._texts: dict[str, str] = {}
+        self._learnt: tuple[Graph | None, int] = (None, 0)
         self.parameters: dict[str, object] = {}
         """Values that replace what a ``parameters`` cell assigns."""
-
-    @property
-    def sources(self) -> frozenset[str]:
-        """The cells that this kernel has executed."""
-        return frozenset(self._executed)
 
     def note(self, source: str, graph: Graph | None = None) -> None:
         """The user or the engine executed a cell with this source; ``graph`` tells what it rests on."""
@@ -57,6 +56,8 @@ class ContextKeeper:
         seen = {} if context is None or graph is None else self._seen(context, graph)
         self._sequence += 1
         self._executed[source] = _Executed(self._sequence, seen)
+        if graph is not None:
+            self._learn(graph)
         self._services.epoch += 1
         remember_imports()
 
@@ -70,21 +71,69 @@ class ContextKeeper:
         self._services.epoch += 1
 
     def prepare(self, step: Step, graph: Graph, run_id: str, *, lacking_only: bool = False) -> None:
-        """Execute what of the context the step needs and the kernel lacks, in document order.
+        """Execute what of the context the step needs and the kernel lacks, or has of an older text, in document order.
 
-        With ``lacking_only`` a cell whose names are there is left alone even if what it rests on has changed since.
+        With ``lacking_only`` a cell whose names are there is left alone even if it, or what it rests on, has changed
+        since.
 
         Raises:
             ContextError: a cell raised.
             StoreError: a stored value that a cell reads cannot be read back.
         """
+        again = frozenset() if lacking_only else self._again(step, graph)
         for context in graph.needs[step.name]:
-            if self._lacking(context) if lacking_only else self._due(context, graph):
+            wanted = self._lacking(context) if lacking_only else context.index in again or self._due(context, graph)
+            if wanted:
                 self._execute(context, step, graph, run_id)
 
     def due(self, step: Step, graph: Graph) -> tuple[Context, ...]:
         """The context cells that :meth:`prepare` would execute now."""
-        return tuple(context for context in graph.needs[step.name] if self._due(context, graph))
+        again = self._again(step, graph)
+        return tuple(each for each in graph.needs[step.name] if each.index in again or self._due(each, graph))
+
+    def edits(self, step: Step, graph: Graph) -> tuple[Reason, ...]:
+        """What keeps from being told how the step stands: context cells that were edited and not executed since.
+
+        Each is named by what the step reads of it, where that can be told.
+        """
+        return tuple(
+            Reason(
+                ReasonKind.EDITED,
+                min(context.names.writes & step.reads, default=context.cell.label),
+                self._texts[context.cell.id],
+                context.cell.source,
+            )
+            for context in self._edited(step, graph)
+        )
+
+    def _edited(self, step: Step, graph: Graph) -> tuple[Context, ...]:
+        """The cells that this kernel executed with another text, where what is new in them concerns the step."""
+        self._learn(graph)
+        needed = graph.needs.get(step.name, ())
+        changed = [c for c in needed if self._texts.get(c.cell.id, c.cell.source) != c.cell.source]
+        if not changed:
+            return ()
+        wanted = step.reads.union(*(context.names.reads for context in needed))
+        return tuple(c for c in changed if concerns(c.cell.source, texts([self._texts[c.cell.id]]), wanted))
+
+    def _again(self, step: Step, graph: Graph) -> frozenset[int]:
+        """Positions of the edited cells, and of later ones that change what those make."""
+        edited = self._edited(step, graph)
+        renewed = frozenset[str]().union(*(context.shapes for context in edited))
+        first = min((context.index for context in edited), default=0)
+        later = (c for c in graph.needs.get(step.name, ()) if c.index > first and not c.shapes.isdisjoint(renewed))
+        return frozenset(context.index for context in (*edited, *later))
+
+    def _learn(self, graph: Graph) -> None:
+        """Remember which text of each cell was executed last; of a cell without an identifier nobody can tell."""
+        if self._learnt[0] is graph and self._learnt[1] == self._sequence:
+            return
+        self._learnt = (graph, self._sequence)
+        for context in graph.contexts:
+            cell, done = context.cell, self._executed.get(context.cell.source)
+            before = self._executed.get(self._texts.get(cell.id, ""))
+            if cell.id and done is not None and (before is None or before.sequence < done.sequence):
+                self._texts[cell.id] = cell.source
 
     def _lacking(self, context: Context) -> bool:
         """Whether the kernel has not executed the cell and does not have what it makes either."""

@@ -46,6 +46,9 @@ class Forecast:
 
     def _assess(self, step: Step, inputs: Mapping[str, Artifact]) -> Facts | Decision:
         session = self._session
+        edits = session.keeper.edits(step, self._graph)
+        if edits:
+            return Decision(Action.RUN, edits)
         for context in session.keeper.due(step, self._graph):
             self._contexts.setdefault(context.cell.label, step.name)
             self._lend(context.names.reads | context.touched)
@@ -81,6 +84,8 @@ class Forecast:
     def _ask(self, step: Step, stored_values: Mapping[str, Artifact], states: Mapping[str, StepState]) -> bool | None:
         """The answer of a condition under stored values, whatever the kernel has in their place."""
         session = self._session
+        if session.keeper.edits(step, self._graph):
+            return None
         try:
             session.keeper.prepare(step, self._graph, "")
             instead = {name: self._value(name, artifact) for name, artifact in stored_values.items()}

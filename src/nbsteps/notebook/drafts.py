@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from nbsteps.core.cells import Context
 from nbsteps.core.decide import Action, Decision, Facts
 from nbsteps.core.graph import Graph, build
 from nbsteps.core.model import Artifact, Cell, Step
@@ -15,7 +14,6 @@ from nbsteps.display.view import Row
 from nbsteps.engine.bindings import stored
 from nbsteps.engine.judge import Identity, Judge
 from nbsteps.engine.session import Session, Standing
-from nbsteps.notebook.edits import concerns, texts
 from nbsteps.ports import Last
 
 UNKNOWN = "not known until its context cells have been executed"
@@ -25,12 +23,6 @@ def preview(session: Session, cells: Iterable[Cell]) -> tuple[Row, ...]:
     """How each step ended the last time, and what would be decided for these cells, as :func:`look` tells it."""
     _graph, standings = look(session, cells)
     return tuple((row.step.name, row.state, row.decision, row.result) for row in standings)
-
-
-def has_edits(session: Session, graph: Graph) -> bool:
-    """Whether a context cell that a step rests on says something else than what the kernel executed."""
-    executed = texts(session.keeper.sources)
-    return any(_edited(session, step, graph, executed) for step in graph.steps.values())
 
 
 def look(session: Session, cells: Iterable[Cell]) -> tuple[Graph, tuple[Standing, ...]]:
@@ -44,13 +36,12 @@ def look(session: Session, cells: Iterable[Cell]) -> tuple[Graph, tuple[Standing
     graph = build(tuple(cells), services.evaluator.namespace)
     judge = Judge(services, session.bindings, graph)
     judge.recall(tuple(name for name in graph.steps if name not in graph.blocked))
-    executed = texts(session.keeper.sources)
     asked: dict[str, Identity] = {}
 
     def assess(step: Step, inputs: Mapping[str, Artifact]) -> Facts | Decision:
-        edited = _edited(session, step, graph, executed)
-        if edited:
-            return Decision(Action.RUN, tuple(_named(context, step) for context in edited))
+        edits = session.keeper.edits(step, graph)
+        if edits:
+            return Decision(Action.RUN, edits)
         if session.keeper.due(step, graph):
             return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, UNKNOWN),))
         bound = {name: stored(artifact) for name, artifact in inputs.items()}
@@ -65,23 +56,6 @@ def look(session: Session, cells: Iterable[Cell]) -> tuple[Graph, tuple[Standing
 
     plan = forecast(graph, frozenset(graph.steps), assess, judge.latest, Gates(held=held))
     return graph, tuple(_standing(step, plan.decisions[name], judge, graph) for name, step in graph.steps.items())
-
-
-def _edited(session: Session, step: Step, graph: Graph, executed: frozenset[str]) -> list[Context]:
-    """The context cells of which the kernel has what the step needs, of another text."""
-    namespace, needed = session.services.evaluator.namespace, graph.needs.get(step.name, ())
-    wanted = step.reads.union(*(context.names.reads for context in needed))
-    return [
-        context
-        for context in needed
-        if any(name in namespace for name in context.names.writes) and concerns(context.cell.source, executed, wanted)
-    ]
-
-
-def _named(context: Context, step: Step) -> Reason:
-    """Named by what the step reads of the cell, where that can be told."""
-    names = sorted(context.names.writes & step.reads)
-    return Reason(ReasonKind.HELPER, names[0] if names else context.cell.label)
 
 
 def _standing(step: Step, decision: Decision, judge: Judge, graph: Graph) -> Standing:

@@ -27,7 +27,7 @@ from nbsteps.display.view import NodeView
 from nbsteps.engine.deciding import Decisions
 from nbsteps.engine.session import Session, Standing
 from nbsteps.notebook import capture
-from nbsteps.notebook.drafts import has_edits, look
+from nbsteps.notebook.drafts import look
 from nbsteps.notebook.kernel_requests import KernelRequests
 from nbsteps.notebook.means import steps_at_once
 from nbsteps.notebook.notes import publish
@@ -134,7 +134,7 @@ class Toolbar:
         cells = session.cells.merged()
         edited = bool(lab) and [cell.source for cell in lab] != [cell.source for cell in cells]
         due = not executing and any(session.keeper.due(step, graph) for step in graph.steps.values())
-        if edited or due or has_edits(session, graph):
+        if edited or due:
             return look(session, lab if edited else cells)
         return graph, session.status()
 

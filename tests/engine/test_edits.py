@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbsteps.notebook.edits import concerns, texts
+from nbsteps.engine.edits import concerns, texts
 
 BEFORE = "import math\nLIMIT = 2\n\ndef inner(x):\n    return x * LIMIT\n\ndef outer(x):\n    return inner(x)\n"
 
