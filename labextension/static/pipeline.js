@@ -30,6 +30,7 @@ export class Pipeline {
     context.statusChanged.connect((_, status) => this.status(status));
     context.iopubMessage.connect((_, message) => this.noticed(message));
     panel.context.ready.then(() => this.watch());
+    panel.node.addEventListener("nbsteps:cancel", () => this.cancel()); // of the picture that stands in for it
     panel.node.addEventListener("nbsteps:save", (event) => event.detail(this.save())); // of %pipeline's Run
     panel.context.pathChanged.connect(() => {
       this.moved = true;

@@ -7,6 +7,7 @@ const PICTURE = "image/svg+xml";
 const OURS = /nbsteps-saved/; // the class of that picture
 const WAITING = /^\s*(Loading widget|Error displaying widget)/;
 const QUIET = 300; // milliseconds without a change of the page after which it is looked at
+const BUSY = "The pipeline as it was saved with the notebook, until the kernel answers.";
 
 export const STYLE = `
 .nbs-understudy>img{display:block;max-width:100%}
@@ -139,8 +140,21 @@ export class Understudies {
   caption({ node }, output) {
     const words = /^\s*Error/.test(output.textContent)
       ? "The pipeline as it was saved with the notebook. Execute this cell to use it."
-      : "The pipeline as it was saved with the notebook, until the kernel answers.";
+      : BUSY;
     if (node.firstChild.textContent !== words) node.firstChild.textContent = words;
+    if (words === BUSY) node.cancel ??= this.canceller(node.firstChild);
+    else node.cancel?.remove();
+  }
+
+  // A kernel that hears nothing is interrupted, as from the notebook's toolbar.
+  canceller(caption) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Cancel";
+    button.title = "Interrupts what the kernel executes; results stay";
+    button.addEventListener("click", () => button.dispatchEvent(new CustomEvent("nbsteps:cancel", { bubbles: true })));
+    caption.after(button);
+    return button;
   }
 
   // What the kernel says: the widget as it stands, or what it tells all its views.

@@ -146,11 +146,15 @@ def test_a_page_loaded_during_a_run_of_a_deaf_kernel_shows_the_saved_picture(sho
 
 
 @APPS
-def test_a_page_loaded_during_a_run_of_a_deaf_kernel_can_cancel_it(show, app):
+@pytest.mark.parametrize("place", ["toolbar", "picture"])
+def test_a_page_loaded_during_a_run_of_a_deaf_kernel_can_cancel_it(show, app, place):
     page = show(app, DEAF, RAW, DRAWS)
     load_again_during_a_run(page)
     page.locator('.nbs-state[title*="hears nothing"]').wait_for()
-    press_bar(page, "Cancel run")
+    if place == "toolbar":
+        press_bar(page, "Cancel run")
+    else:
+        page.locator(".nbs-understudy").get_by_role("button", name="Cancel", exact=True).click()
     await_state(page, "slow", "cancelled")
     page.locator('.nbs-bar button[aria-label="Cancel run"][disabled]').wait_for()
     show.go.touch()
