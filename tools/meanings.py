@@ -81,8 +81,8 @@ MEANINGS: dict[str, dict[str, str]] = {
         "error_type": "class of the exception",
         "error_message": "its text",
         "traceback": "as shown in the notebook, without colours",
-        "executor": "where the body ran: `main` (the kernel's main thread), `threads`, `processes`, `dask`, the name of "
-        "another executor; `map` for the whole of a mapped step",
+        "executor": "where the body ran: `main` (the kernel's main thread), `threads`, `processes`, `dask`, the name "
+        "of another executor; `map` for the whole of a mapped step",
         "host": _HOST,
         "pid": _PID,
         "peak_rss": "the most memory that the process had used when the attempt ended, bytes",
