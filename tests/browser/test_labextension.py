@@ -124,7 +124,7 @@ def test_marks_follow_edits_before_they_are_executed(open_notebook, app):
     page.evaluate(SET_SOURCE, [3, SECOND + "  # a comment changes nothing"])
     await_badge(page, "Up to date")
     page.evaluate(SET_SOURCE, [1, HELPER.replace("2", "3")])
-    await_mark(page, "^clean, Stale, .*helper double changed")
+    await_mark(page, "^clean, Stale, .*double was edited and not executed")
     page.evaluate(SET_SOURCE, [1, HELPER])
     await_badge(page, "Up to date")
 
