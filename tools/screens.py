@@ -177,8 +177,9 @@ def _state(kernel: Any) -> dict[str, Any]:
     from nbsteps.display.levels import graph_view  # noqa: PLC0415 - (the same)
     from nbsteps.notebook.page_queries import PageQueries, Subject  # noqa: PLC0415 - (the same)
     from nbsteps.notebook.run_settings import RunSettings  # noqa: PLC0415 - (the same)
+    from nbsteps.notebook.step_logs import StepLogs  # noqa: PLC0415 - (the same)
 
-    session, desk, board = kernel.session, PageQueries(), Board()
+    session, desk, board = kernel.session, PageQueries(StepLogs()), Board()
     rows, graph, name = session.status(), session.graph(), session.services.notebook
     desk.subject = Subject(kernel.store, name, graph, {row.step.name: row for row in rows}, session.services.folder)
     requests = [each.request for each in kernel.store.approvals(name) if each.verdict is None]

@@ -99,6 +99,36 @@ def test_what_was_shown_is_text_or_an_image(display, expect):
     assert [(each["kind"], each["text"]) for each in known(log=[display])["log"]] == expect
 
 
+CUT = "(what was shown before this is left out here)\n"
+
+
+def lines(first, last):
+    return "".join(f"{number:09}\n" for number in range(first, last))
+
+
+@pytest.mark.parametrize(
+    ("displays", "expect"),
+    [
+        ([lines(0, 10_000)], [lines(0, 10_000)]),
+        ([lines(0, 10_001)], [CUT + lines(2, 10_001)]),
+        (["x" * 100_001], [CUT + "x" * 100_000]),
+        (["early", lines(0, 10_000), ""], [CUT, lines(0, 10_000), ""]),
+        (["early", lines(0, 9_999), "12345"], ["early", lines(0, 9_999), "12345"]),
+        (["earlier", lines(0, 9_999), "12345"], [CUT + "rlier", lines(0, 9_999), "12345"]),
+    ],
+)
+def test_of_much_text_the_end_is_shown_and_that_it_is_one(displays, expect):
+    log = [{"output_type": "stream", "name": "stdout", "text": text} for text in displays]
+    shown = known(log=log)["log"]
+    assert [each["text"] for each in shown] == expect
+
+
+def test_of_many_figures_the_newest_are_shown():
+    log = [{"output_type": "display_data", "data": {"text/plain": str(number)}} for number in range(300)]
+    shown = [each["text"] for each in known(log=log)["log"]]
+    assert shown == [CUT, *(str(number) for number in range(100, 300))]
+
+
 @pytest.mark.parametrize("frame", [pd.DataFrame({"a": range(9)}), pl.DataFrame({"a": list(range(9))})])
 def test_a_preview_is_the_upper_left_corner(frame):
     assert preview(frame) == Preview(("a",), (("0",), ("1",), ("2",), ("3",), ("4",)))

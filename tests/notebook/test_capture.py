@@ -16,7 +16,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import HTML, clear_output, display
 from IPython.utils.capture import capture_output
 
-from nbsteps.notebook.capture import capture, jsonable, replay
+from nbsteps.notebook.capture import capture, replay
+from nbsteps.notebook.recorder import jsonable
 
 BEFORE: dict = {}
 say = print
@@ -141,7 +142,7 @@ def test_recorded(shell, monkeypatch, name, live):
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", errors)
     BEFORE["stderr"] = errors
-    with shell.builtin_trap, shell.display_trap, capture(shell, live) as displays:
+    with shell.builtin_trap, shell.display_trap, capture(shell, live=live) as displays:
         action()
     assert displays == expected
     json.dumps(displays)

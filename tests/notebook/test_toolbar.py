@@ -202,7 +202,7 @@ def test_a_form_goes_away_when_somebody_decides_elsewhere_and_when_it_expires(pa
 
 @pytest.mark.slow
 def test_a_page_chooses_how_the_next_run_is_executed(page):
-    steps(page, raw="import threading\nwhere = threading.current_thread().name")
+    steps(page, raw="import threading\nwhere = threading.current_thread().name\nprint('in a thread')\n6 * 7")
     page.show()
     assert page.live["how"]["workers"] == 1
     page.send(do="how", workers=2, executor="threads")
@@ -210,6 +210,7 @@ def test_a_page_chooses_how_the_next_run_is_executed(page):
     ran(page, force=True)
     told = page.ask("detail", step="raw")["data"]
     assert told["attempts"][-1]["state"] == "succeeded"
+    assert [output["text"] for output in told["log"]] == ["in a thread\n", "42"]
     page.notebook.type("look", "print(where)")
     assert "MainThread" not in page.notebook.shown["look"]
     assert (page.live["how"]["workers"], page.live["how"]["executor"]) == (2, "threads")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
@@ -23,6 +24,9 @@ from nbsteps.display.wording import duration, moment, one_line, plain, size
 
 _LONGEST: Final = 100_000
 """Characters of one text that a page is given."""
+_OUTPUTS: Final = 200
+"""Outputs of a step that a page is given."""
+_CUT: Final = "(what was shown before this is left out here)\n"
 _SOURCES: Final = frozenset({ReasonKind.CODE, ReasonKind.EDITED, ReasonKind.HELPER, ReasonKind.MODULE})
 _DEFAULTS: Final = StepOptions()
 _LINE: Final = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+)', re.MULTILINE)
@@ -75,7 +79,7 @@ def detail(known: Known) -> dict[str, Any]:
         "reasons": [_reason(reason) for reason in known.decision.reasons],
         "inputs": [_value(name, known.inputs.get(name), known, known.sources.get(name, "")) for name in step.inputs],
         "outputs": [_value(name, artifact, known) for name, artifact in outputs.items()],
-        "log": [shown for display in known.log for shown in _shown(display)],
+        "log": _log(known.log),
         "error": _error(known),
         "attempts": [_attempt(row) for row in attempts],
         "tried": max(known.tried, len(attempts)),
@@ -197,6 +201,28 @@ def _bar(row: Row) -> dict[str, Any]:
     return {"state": state, "seconds": took, "text": f"{moment(at)}: {WORDS.get(state, state)}, {duration(took)}"}
 
 
+def _log(displays: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The newest outputs as texts and images."""
+    kept, left = deque[dict[str, str]](), _LONGEST
+    for shown in (shown for display in reversed(displays) for shown in _shown(display)):
+        if left <= 0 or len(kept) == _OUTPUTS:
+            kept.appendleft({"kind": "text", "text": _CUT})
+            break
+        if shown["kind"] != "image":
+            whole, shown["text"] = shown["text"], _newest(shown["text"], left)
+            left -= len(whole)
+        kept.appendleft(shown)
+    return list(kept)
+
+
+def _newest(whole: str, longest: int) -> str:
+    """The end of a text, from the start of a line where there is one."""
+    if len(whole) <= longest:
+        return whole
+    end = whole[-longest:]
+    return _CUT + (end.partition("\n")[2] or end)
+
+
 def _shown(display: Mapping[str, Any]) -> Iterable[dict[str, str]]:
     """One output as text or as an image; a page is given no markup."""
     kind = display.get("output_type")
@@ -222,5 +248,4 @@ def _address(mime: str, content: str) -> str:
 
 
 def _joined(value: Any) -> str:
-    whole = value if isinstance(value, str) else "".join(map(str, value or ()))
-    return whole[-_LONGEST:] if len(whole) > _LONGEST and "\n" in whole[:1000] else whole
+    return value if isinstance(value, str) else "".join(map(str, value or ()))

@@ -6,160 +6,33 @@ handler that took hold of the stream before is heard too, and code that swaps th
 
 from __future__ import annotations
 
-import base64
 import html
-import math
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from nbsteps.notebook.recorder import NOTE, Recorder, text_of
 from nbsteps.ports import Display
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Recorder", "capture", "jsonable", "recording", "replay"]
-
-_NOTE = "nbsteps"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-_INLINE = "matplotlib_inline.backend_inline"
-
-
-watchers: list[Callable[[Display], None]] = []
-"""Told of each output when it is recorded, on the thread that made it: whoever shows it elsewhere as it comes."""
-
-
-class Recorder:
-    """Outputs in notebook format, in the order in which they came.
-
-    Text of one stream is merged as long as no other output comes between, displays are updated by their ``display_id``,
-    and ``clear_output`` clears. Threads may record at the same time.
-    """
-
-    def __init__(self) -> None:
-        self._outputs: list[Display] = []
-        self._by_id: dict[str, list[Display]] = {}
-        self._clear_next = False
-        self._lock = threading.RLock()
-        self._local = threading.local()
-        self.closed = False
-
-    @property
-    def muted(self) -> bool:
-        """Whether stream text of this thread is not to be recorded now, or recording has ended."""
-        return self.closed or getattr(self._local, "muted", False)
-
-    @contextmanager
-    def mute(self) -> Iterator[None]:
-        """Keep stream text of this thread out: the shell prints what was recorded as a display already."""
-        before = getattr(self._local, "muted", False)
-        self._local.muted = True
-        try:
-            yield
-        finally:
-            self._local.muted = before
-
-    def stream(self, name: str, text: str) -> None:
-        """Record text that was written to the stream ``stdout`` or ``stderr``."""
-        if not text:
-            return
-        _watched({"output_type": "stream", "name": name, "text": text})
-        with self._lock:
-            self._clear_if_due()
-            last = self._outputs[-1] if self._outputs else None
-            if last is not None and last["output_type"] == "stream" and last["name"] == name:
-                last["text"].append(text)
-            else:
-                self._outputs.append({"output_type": "stream", "name": name, "text": [text]})
-
-    def display(self, data: Mapping[str, Any], metadata: Mapping[str, Any] | None, display_id: str | None) -> None:
-        """Record a display; marks of our own that come with a replay are left out."""
-        if self.closed or (metadata and _NOTE in metadata):
-            return
-        entry = {"output_type": "display_data", "data": jsonable(data), "metadata": jsonable(metadata or {})}
-        _watched(entry)
-        with self._lock:
-            self._clear_if_due()
-            self._outputs.append(entry)
-            if display_id is not None:
-                self._by_id.setdefault(display_id, []).append(entry)
-
-    def update(self, data: Mapping[str, Any], metadata: Mapping[str, Any] | None, display_id: str | None) -> None:
-        """Change the recorded displays of that id; one that was shown elsewhere is none of ours."""
-        if self.closed or display_id is None:
-            return
-        with self._lock:
-            for entry in self._by_id.get(display_id, ()):
-                entry.update(data=jsonable(data), metadata=jsonable(metadata or {}))
-
-    def result(self, data: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> None:
-        """Record the value of a last expression, without its number: that is another one at each run."""
-        if self.closed or not data:
-            return
-        with self._lock:
-            self._clear_if_due()
-            self._outputs.append(
-                {
-                    "output_type": "execute_result",
-                    "execution_count": None,
-                    "data": jsonable(data),
-                    "metadata": jsonable(metadata or {}),
-                }
-            )
-
-    def clear(self, *, wait: bool) -> None:
-        """Forget what was recorded, with ``wait`` only when the next output comes."""
-        if self.closed:
-            return
-        with self._lock:
-            self._clear_next = True
-            if not wait:
-                self._clear_if_due()
-
-    @contextmanager
-    def on(self) -> Iterator[None]:
-        """Record what is shown inside; what was shown before and after belongs to somebody else."""
-        _flush_figures()
-        self.closed = False
-        try:
-            yield
-        finally:
-            try:
-                _flush_figures()
-            finally:
-                self.closed = True
-
-    def outputs(self) -> list[Display]:
-        """What was recorded since this was asked last, ready to be stored."""
-        with self._lock:
-            recorded, self._outputs = self._outputs, []
-            self._by_id.clear()
-            return [_finished(output) for output in recorded]
-
-    def _clear_if_due(self) -> None:
-        if self._clear_next:
-            self._clear_next = False
-            self._outputs.clear()
-            self._by_id.clear()
-
-
-def _watched(output: Display) -> None:
-    for watcher in watchers:
-        watcher(output)
 
 
 @contextmanager
-def capture(shell: InteractiveShell, live: bool) -> Iterator[list[Display]]:  # noqa: FBT001 - the one choice there is
+def capture(shell: InteractiveShell, *, live: bool, whose: str = "") -> Iterator[list[Display]]:
     """Record everything that is shown inside; the list is filled on leaving, also after an exception.
 
     Args:
         shell: whose displays are recorded.
         live: show everything as it comes, too.
+        whose: the step that shows it.
     """
     displays: list[Display] = []
-    with recording(shell, live=live) as recorder:
+    with recording(shell, live=live, whose=whose) as recorder:
         try:
             with recorder.on():
                 yield displays
@@ -168,9 +41,9 @@ def capture(shell: InteractiveShell, live: bool) -> Iterator[list[Display]]:  # 
 
 
 @contextmanager
-def recording(shell: InteractiveShell, *, live: bool) -> Iterator[Recorder]:
+def recording(shell: InteractiveShell, *, live: bool, whose: str = "") -> Iterator[Recorder]:
     """A recorder that everything passes through that is shown inside; it records while it is :meth:`Recorder.on`."""
-    recorder = Recorder()
+    recorder = Recorder(whose)
     recorder.closed = True
     with ExitStack() as stack:
         for name in ("stdout", "stderr"):
@@ -217,68 +90,16 @@ def replay(shell: InteractiveShell, displays: tuple[Display, ...], note: str) ->
     """
     if note:
         data = {"text/plain": note, "text/html": f'<small style="opacity:0.6">{html.escape(note)}</small>'}
-        shell.display_pub.publish(data, {_NOTE: {"note": True}})
+        shell.display_pub.publish(data, {NOTE: {"note": True}})
     for display in displays:
         kind = display.get("output_type")
         if kind == "stream":
             target = sys.stderr if display["name"] == "stderr" else sys.stdout
-            target.write(_text(display["text"]))
+            target.write(text_of(display["text"]))
         elif kind in {"display_data", "execute_result"}:
             data = {mime: value for mime, value in display["data"].items() if mime != _WIDGET_VIEW}
             if data:
                 shell.display_pub.publish(data, display.get("metadata") or {})
-
-
-def jsonable(value: Any) -> Any:
-    """The value as JSON holds it: bytes as base64, as Jupyter does; what JSON cannot hold as its representation."""
-    if isinstance(value, str):
-        return _encodable(value)
-    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(item) for item in value]
-    return _encodable(repr(value))
-
-
-def _encodable(text: str) -> str:
-    """Text without lone surrogates, which no file can hold."""
-    if text.isascii():
-        return str(text)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _text(text: str | list[str]) -> str:
-    return text if isinstance(text, str) else "".join(text)
-
-
-def _finished(output: Display) -> Display:
-    if output["output_type"] != "stream":
-        return output
-    text = "".join(output["text"])
-    if "\r" in text:
-        text = "\n".join(_overprinted(line) for line in text.replace("\r\n", "\n").split("\n"))
-    return {**output, "text": _encodable(text)}
-
-
-def _overprinted(line: str) -> str:
-    """What a terminal shows of a line that a progress bar wrote over again and again."""
-    shown = ""
-    for piece in line.split("\r"):
-        shown = piece + shown[len(piece) :]
-    return shown
-
-
-def _flush_figures() -> None:
-    """Let matplotlib's inline backend show its open figures now, if it is the backend."""
-    inline, matplotlib = sys.modules.get(_INLINE), sys.modules.get("matplotlib")
-    if inline is None or matplotlib is None:
-        return
-    if "inline" in str(matplotlib.get_backend()):
-        inline.flush_figures()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from nbsteps.core.source import split_cell
 from nbsteps.notebook.capture import capture, recording, replay
 from nbsteps.notebook.execution import Text, compile_text, execute, run_compiled
 from nbsteps.notebook.lazy import LazyNames
+from nbsteps.notebook.recorder import onlookers_of
 from nbsteps.notebook.stops import can_time_out, stops
 from nbsteps.notebook.tracebacks import attach_traceback, plain_traceback
 from nbsteps.ports import Display, Outcome, Repeat
@@ -88,7 +89,7 @@ class ShellEvaluator:
         frame on; nothing of it has been shown.
         """
         self.whose(step.name)
-        outcome = self._run(self._text(step), live=live, timeout=timeout)
+        outcome = self._run(self._text(step), live=live, timeout=timeout, whose=step.name)
         self.lazy.superseded(step.outputs)
         return outcome
 
@@ -97,7 +98,7 @@ class ShellEvaluator:
         """Get ready to execute a body many times: it is compiled once, and the hooks stay where they are."""
         self.whose(step.name)
         compiled = compile_text(self._shell, self._text(step))
-        with recording(self._shell, live=live) as recorder:
+        with recording(self._shell, live=live, whose=step.name) as recorder:
 
             def run(timeout: float | None) -> Outcome:
                 start = time.perf_counter()
@@ -128,15 +129,18 @@ class ShellEvaluator:
         """Show stored outputs again, marked with ``note``, as those of ``step``."""
         if step:
             self.whose(step)
+        for onlooker in onlookers_of(step):
+            for display in displays:
+                onlooker.take(display)
         replay(self._shell, displays, note)
 
     def close(self) -> None:
         """Stop listening to the shell."""
         self.lazy.close()
 
-    def _run(self, text: Text, *, live: bool, timeout: float | None = None) -> Outcome:
+    def _run(self, text: Text, *, live: bool, timeout: float | None = None, whose: str = "") -> Outcome:
         start = time.perf_counter()
-        with stops(timeout) as stop, capture(self._shell, live) as displays:
+        with stops(timeout) as stop, capture(self._shell, live=live, whose=whose) as displays:
             error = execute(self._shell, text, stop)
             duration = time.perf_counter() - start
         error = error or stop.missed

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Final
 
 from nbsteps.core.errors import NbstepsError, StoreError
-from nbsteps.core.events import Event, StepStarted
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Artifact, Result
 from nbsteps.display.chronicle import comparison, run_rows, timeline_view, trends_view
@@ -24,7 +21,7 @@ from nbsteps.engine.accepting import acceptable
 from nbsteps.engine.session import Standing
 from nbsteps.notebook.reports import LAST as LAST_RUN
 from nbsteps.notebook.reports import run_report
-from nbsteps.ports import Display
+from nbsteps.notebook.step_logs import StepLogs
 from nbsteps.store.store import DuckStore
 
 _DAY: Final = 86_400
@@ -32,8 +29,6 @@ _STEP_ROWS: Final = 40_000
 _BARS: Final = 20
 _ATTEMPTS: Final = 200
 """Attempts of one step that are shown: those of failed items come first."""
-_OUTPUTS: Final = 400
-"""Outputs of one step that are kept for the panel while it runs."""
 _PREVIEWED: Final = 20_000_000
 """Bytes of the largest stored table that is read for its first rows."""
 
@@ -50,13 +45,15 @@ class Subject:
 
 
 class PageQueries:
-    """Answers questions, on a thread of its own; what steps show while they run is remembered for the panel."""
+    """Answers questions, on a thread of its own.
 
-    def __init__(self) -> None:
+    Args:
+        logs: what steps that run have shown so far.
+    """
+
+    def __init__(self, logs: StepLogs) -> None:
         self.subject: Subject | None = None
-        self._lock = threading.Lock()
-        self._logs: dict[str, deque[Display]] = {}
-        self._current = ""
+        self._logs = logs
         self._questions: Mapping[str, Callable[[Subject, Mapping[str, Any]], Any]] = {
             "detail": self._detail,
             "runs": lambda subject, _message: self._runs(subject),
@@ -79,24 +76,6 @@ class PageQueries:
             return {"data": self._questions[message["do"]](subject, message)}
         except NbstepsError as error:
             return {"error": str(error)}
-
-    def emit(self, event: Event) -> None:
-        """A step that starts has shown nothing yet."""
-        if isinstance(event, StepStarted):
-            with self._lock:
-                self._current = event.step
-                self._logs[event.step] = deque(maxlen=_OUTPUTS)
-
-    def watch(self, output: Display) -> None:
-        """Something was shown."""
-        with self._lock:
-            log = self._logs.get(self._current)
-            if log is None:
-                return
-            if log and output["output_type"] == "stream" and log[-1].get("name") == output["name"]:
-                log[-1]["text"] += output["text"]
-            else:
-                log.append(dict(output))
 
     def _detail(self, subject: Subject, message: Mapping[str, Any]) -> dict[str, Any] | None:
         standing = subject.standings.get(str(message.get("step")))
@@ -124,9 +103,9 @@ class PageQueries:
         return detail(known)
 
     def _log(self, store: DuckStore, step: str, result: Result | None) -> Sequence[Mapping[str, Any]]:
-        with self._lock:
-            if step in self._logs:
-                return [dict(output) for output in self._logs[step]]
+        running = self._logs.of(step)
+        if running is not None:
+            return running
         if result is None or result.displays is None:
             return ()
         try:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nbsteps.engine.monitoring import telling
 from nbsteps.identity.environment import observe_env
 from nbsteps.identity.observed import observe_reads
-from nbsteps.notebook.capture import Recorder, aside
+from nbsteps.notebook.capture import aside
 from nbsteps.notebook.host import this_host
 from nbsteps.notebook.mutation import changed_name, digests_of
+from nbsteps.notebook.recorder import Recorder
 from nbsteps.notebook.tracebacks import cache_source, plain_traceback, set_traceback, user_traceback
 from nbsteps.ports import ItemTell, Order, Outcome, Reply
 

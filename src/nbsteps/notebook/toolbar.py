@@ -26,7 +26,7 @@ from nbsteps.display.levels import graph_view, looks_like
 from nbsteps.display.view import NodeView
 from nbsteps.engine.deciding import Decisions
 from nbsteps.engine.session import Session, Standing
-from nbsteps.notebook import capture
+from nbsteps.notebook import recorder
 from nbsteps.notebook.drafts import look
 from nbsteps.notebook.kernel_requests import KernelRequests
 from nbsteps.notebook.means import steps_at_once
@@ -34,6 +34,7 @@ from nbsteps.notebook.notes import publish
 from nbsteps.notebook.page_queries import PageQueries, Subject
 from nbsteps.notebook.pictures import Keepsake, saved_picture
 from nbsteps.notebook.run_settings import RunSettings
+from nbsteps.notebook.step_logs import StepLogs
 from nbsteps.notebook.subshells import keep_figures, pin
 from nbsteps.notebook.times import UsualTimes
 from nbsteps.notebook.waiting_runs import open_requests, undecided
@@ -69,7 +70,8 @@ class Toolbar:
         self._session: Session | None = None
         self._graph = Graph()
         self._standings: tuple[Standing, ...] = ()
-        self._desk = PageQueries()
+        self._logs = StepLogs()
+        self._desk = PageQueries(self._logs)
         self._runs_seen = 0
         self._manner = RunSettings()
         self._times = UsualTimes()
@@ -82,7 +84,7 @@ class Toolbar:
         self.pinned = pin(kernel.shell, self.widget.comm)
         kernel.shell.events.register("pre_run_cell", self._before_cell)
         kernel.shell.events.register("post_run_cell", self._after_cell)
-        capture.watchers.append(self._desk.watch)
+        recorder.onlookers.append(self._logs.tail)
         for name, work in (("pump", self._pump), ("desk", self._serve), ("glance", self._watch)):
             run = contextvars.copy_context().run
             threading.Thread(target=run, args=(work,), name=f"nbsteps {name}", daemon=True).start()
@@ -172,7 +174,7 @@ class Toolbar:
         if isinstance(event, RunStarted):
             keep_figures(self._kernel.shell)
             self._runs_seen += 1
-        self._desk.emit(event)
+        self._logs.emit(event)
         self.board.emit(event)
 
     def _after_cell(self, _result: Any) -> None:
