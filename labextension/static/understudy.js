@@ -6,7 +6,7 @@ const VIEW = "application/vnd.jupyter.widget-view+json";
 const PICTURE = "image/svg+xml";
 const OURS = /nbsteps-saved/; // the class of that picture
 const WAITING = /^\s*(Loading widget|Error displaying widget)/;
-const QUIET = 300; // milliseconds without a change of the page after which it is looked at
+const PERIOD = 300; // milliseconds between a change of the page and the look at it and what else changed meanwhile
 const BUSY = "The pipeline as it was saved with the notebook, until the kernel answers.";
 
 export const STYLE = `
@@ -50,11 +50,14 @@ export class Understudies {
     this.timer = 0;
     this.watcher = new MutationObserver(() => this.soon());
     this.watcher.observe(panel.content.node, { childList: true, subtree: true });
+    this.overheard = (_, message) => message.header.msg_type === "update_display_data" && this.renew(message.content);
+    panel.sessionContext.iopubMessage.connect(this.overheard);
     this.soon();
   }
 
   close() {
     this.watcher.disconnect();
+    this.panel.sessionContext.iopubMessage.disconnect(this.overheard);
     window.clearTimeout(this.timer);
     this.reset();
   }
@@ -67,11 +70,11 @@ export class Understudies {
   }
 
   soon() {
-    window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => this.look(), QUIET);
+    this.timer ||= window.setTimeout(() => this.look(), PERIOD);
   }
 
   look() {
+    this.timer = 0;
     if (this.panel.isDisposed || !this.panel.content.model) return;
     const waiting = new Map(this.waiting());
     for (const [output, stand] of [...this.stands]) {
@@ -135,6 +138,19 @@ export class Understudies {
     image.src = `data:${PICTURE};charset=utf-8,${encodeURIComponent(source)}`; // as an image it runs no script
     image.alt = [seen.picture["text/plain"] ?? "The pipeline"].flat().join("");
     node.append(image);
+  }
+
+  // A page that was loaded anew does not know whose display is renewed. The picture's display is named by its widget.
+  renew({ transient, data, metadata }) {
+    const id = /^nbsteps (\S+)$/.exec(transient?.display_id ?? "")?.[1];
+    for (const cell of id ? this.panel.content.widgets : []) {
+      const outputs = cell.model.type === "code" ? cell.outputArea.model : null;
+      const bundles = Array.from({ length: outputs?.length ?? 0 }, (_, at) => outputs.get(at).data);
+      if (!bundles.some((bundle) => bundle[VIEW]?.model_id === id)) continue;
+      const at = bundles.findIndex((bundle) => !bundle[VIEW] && OURS.test(bundle[PICTURE]));
+      if (at < 0 || String(bundles[at][PICTURE]) === data[PICTURE]) continue;
+      outputs.set(at, { output_type: "display_data", data, metadata });
+    }
   }
 
   caption({ node }, output) {

@@ -5,6 +5,7 @@ Bodies wait for a file, so that a test decides when they end, however slow the m
 
 from __future__ import annotations
 
+import nbformat
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
@@ -41,6 +42,10 @@ RUN_CELL = """async ([index, wait]) => {
   const ran = window.jupyterapp.commands.execute("notebook:run-cell");
   if (wait) await ran;
 }"""
+EDIT = "([at, text]) => window.jupyterapp.shell.currentWidget.content.widgets[at].model.sharedModel.setSource(text)"
+SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
+PICTURED = """words => JSON.stringify(window.jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON())
+  .includes(words)"""
 STATE = """([step, states]) => states.includes(document.querySelector(`.nbs [data-step="${step}"]`)?.dataset.s)"""
 
 
@@ -160,6 +165,25 @@ def test_a_page_loaded_during_a_run_of_a_deaf_kernel_can_cancel_it(show, app, pl
     show.go.touch()
     press_bar(page, "Run pipeline")
     await_state(page, "slow", "succeeded")
+
+
+@pytest.mark.parametrize(("app", "kernel"), [("lab", ""), ("lab", DEAF), ("notebook", "")])
+def test_the_saved_picture_follows_after_the_page_was_loaded_anew(show, app, kernel):
+    page = show(app, kernel, RAW, "%%step last\nlast = raw[9]")
+    press(page, "Run")
+    page.wait_for_function(PICTURED, arg=": failed")
+    page.evaluate(SAVE)
+    page.reload()
+    await_state(page, "last", "failed")
+    page.evaluate(EDIT, [3, "%%step last\nlast = raw[2]"])
+    page.locator('.nbs-mark[aria-label^="last, Failed"]').wait_for(state="attached")  # the page talks with the kernel
+    press(page, "Run")
+    await_state(page, "last", "succeeded", "cached")
+    page.wait_for_function(f"words => !({PICTURED})(words)", arg=": failed")
+    page.evaluate(SAVE)
+    view, picture = nbformat.read(show.go.with_name("flow.ipynb"), as_version=4).cells[1].outputs
+    assert "image/svg+xml" not in view.data
+    assert "failed" not in (picture.data["image/svg+xml"] + picture.data["text/plain"]).lower()
 
 
 def test_a_request_that_the_kernel_does_not_notice_is_answered(open_notebook):

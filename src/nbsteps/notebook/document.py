@@ -234,30 +234,20 @@ def _document(file: Path, content: dict[str, Any]) -> Document:
 
 
 def _cells(file: Path, content: Mapping[str, Any]) -> tuple[Cell, ...]:
-    from nbformat import v4  # noqa: PLC0415 - keeps import nbsteps fast
-
-    notebook = v4.to_notebook_json(_bare(file, content))  # type: ignore[no-untyped-call]
-    return tuple(
-        Cell(f"cell {at}", cell.source, str(cell.get("id", "")), _tags(cell))
-        for at, cell in enumerate(notebook.cells, 1)
-        if cell.cell_type == "code"
-    )
-
-
-def _bare(file: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    """The notebook without its outputs, which can be large, with everything that nbformat takes for granted."""
+    """The code cells. nbformat is left alone: beside JupyterLab its import takes a second, for checks not needed here."""
     found = content.get("cells")
     if not isinstance(found, list):
         msg = f"{file.name} is damaged: it has no list of cells"
         raise DocumentError(msg, hint=_restore(file))
-    cells = []
     for at, cell in enumerate(found, 1):
         if not (isinstance(cell, dict) and isinstance(cell.get("cell_type"), str) and _is_text(cell.get("source"))):
             msg = f"cell {at} of {file.name} is damaged: it has no type or no text"
             raise DocumentError(msg, cell=f"cell {at}", hint=_restore(file))
-        kept = {name: cell[name] for name in ("cell_type", "source", "id") if name in cell}
-        cells.append({**kept, "metadata": dict(_table(cell, "metadata")), "outputs": []})
-    return {"nbformat": _FORMAT, "metadata": {}, "cells": cells}
+    return tuple(
+        Cell(f"cell {at}", "".join(cell["source"]), str(cell.get("id", "")), _tags(cell))
+        for at, cell in enumerate(found, 1)
+        if cell["cell_type"] == "code"
+    )
 
 
 def _restore(file: Path) -> str:

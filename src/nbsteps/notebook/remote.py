@@ -19,7 +19,6 @@ from nbsteps.notebook.document import NOTEBOOK_VARIABLE
 from nbsteps.notebook.interrupts import Interrupts, interrupts
 
 _CALL = "__import__('nbsteps.notebook.headless', fromlist=['call']).call({name!r}, {request!r})"
-_START_SECONDS = 60.0
 _ALIVE_SECONDS = 1.0
 _POLL_SECONDS = 0.01
 _LAST_BYTES = 4000
@@ -104,23 +103,23 @@ def kernel_for(path: Path, kernel_name: str) -> Iterator[Any]:
         DocumentError: there is no kernel of that name.
     """
     from jupyter_client.kernelspec import NoSuchKernel  # noqa: PLC0415 - slow to load, and only needed here
-    from jupyter_client.manager import start_new_kernel  # noqa: PLC0415 - slow to load, and only needed here
+    from jupyter_client.manager import KernelManager  # noqa: PLC0415 - slow to load, and only needed here
 
-    settings: dict[str, Any] = {"cwd": str(path.parent), "env": {**os.environ, NOTEBOOK_VARIABLE: str(path)}}
+    manager = KernelManager(kernel_name=kernel_name)
+    environment = {**os.environ, NOTEBOOK_VARIABLE: str(path)}
     with kernel_log() as log:
         try:
-            manager, client = start_new_kernel(
-                startup_timeout=_START_SECONDS, kernel_name=kernel_name, stdout=log, stderr=log, **settings
-            )
+            manager.start_kernel(cwd=str(path.parent), env=environment, stdout=log, stderr=log)
         except NoSuchKernel as error:
             raise missing_kernel(path, kernel_name) from error
         try:
+            # A request waits in the kernel's socket until it is ready: who asks first whether it is waits longer.
+            client = manager.client()
+            client.start_channels()
             yield client
-        finally:
-            client.shutdown()
             client.stop_channels()
-            manager.finish_shutdown()
-            manager.cleanup_resources()
+        finally:
+            _shut_down(manager, at_once=False)
 
 
 @dataclass(slots=True)
