@@ -86,6 +86,11 @@ def test_import_leaves_out(module: str, heavy: str, loaded):
     assert heavy not in loaded(module)
 
 
+@pytest.mark.parametrize("heavy", ["anywidget", "duckdb", "jsonschema", "nbformat", "numpy", "pandas", "papermill"])
+def test_a_first_step_waits_for_no_more_than_it_needs(heavy: str, loaded):
+    assert heavy not in loaded("nbsteps.notebook.connection, nbsteps.notebook.labrun, nbsteps.notebook.headless")
+
+
 @pytest.fixture(scope="session")
 def loaded():
     """What a fresh interpreter has loaded after an import; asked once for each module."""

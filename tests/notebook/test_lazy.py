@@ -298,6 +298,18 @@ def test_in_a_shell(shell):
     assert shell.run_cell("rates", silent=False).error_in_exec is not None
 
 
+def test_cells_are_listened_to_as_long_as_something_is_pending(shell):
+    before = list(shell.events.callbacks["pre_run_cell"])
+    lazy = LazyNames(shell.user_ns, shell)
+    for value in (1, 2):
+        lazy.bind("orders", lambda value=value: value)
+        assert len(shell.events.callbacks["pre_run_cell"]) == len(before) + 1
+        shell.run_cell("answer = orders").raise_error()
+        assert (shell.user_ns["answer"], shell.events.callbacks["pre_run_cell"]) == (value, before)
+    lazy.close()
+    assert shell.events.callbacks["pre_run_cell"] == before
+
+
 def test_a_cell_that_starts_a_run_and_goes_on_with_the_results(shell):
     lazy = LazyNames(shell.user_ns, shell)
     loads = []

@@ -234,7 +234,7 @@ def _document(file: Path, content: dict[str, Any]) -> Document:
 
 
 def _cells(file: Path, content: Mapping[str, Any]) -> tuple[Cell, ...]:
-    """The code cells. nbformat is left alone: beside JupyterLab its import takes a second, for checks not needed here."""
+    """The code cells. Without nbformat: beside JupyterLab its import takes a second, for checks not needed here."""
     found = content.get("cells")
     if not isinstance(found, list):
         msg = f"{file.name} is damaged: it has no list of cells"

@@ -105,6 +105,8 @@ class LazyNames:
         """
         if self._pending:
             self.before_text(_text_to_search(info.raw_cell or ""))
+        if not self._pending:
+            self._rest()
 
     def before_text(self, source: str) -> None:
         """Load what a text that is about to be executed mentions; one that cannot be loaded is named on stderr."""
@@ -114,15 +116,19 @@ class LazyNames:
 
     def close(self) -> None:
         """Stop listening for cells; pending names stay unbound."""
-        if self._listening and self._shell is not None:
-            self._shell.events.unregister("pre_run_cell", self.pre_run_cell)
-        self._listening = False
+        self._rest()
         self._pending.clear()
 
     def _listen(self) -> None:
         if not self._listening and self._shell is not None:
             self._shell.events.register("pre_run_cell", self.pre_run_cell)
             self._listening = True
+
+    def _rest(self) -> None:
+        """Listen no longer than there is something to load, also when nbsteps was unloaded meanwhile."""
+        if self._listening and self._shell is not None:
+            self._shell.events.unregister("pre_run_cell", self.pre_run_cell)
+        self._listening = False
 
     def _load(self, name: str) -> None:
         load = self._pending.pop(name)
