@@ -56,5 +56,5 @@ $(VENV)/.installed-%-$(PYVERSION): pyproject.toml
 	@if [ "$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" != "$(PYVERSION)" ]; \
 	then $(PYTHON) -m venv --clear $(VENV); fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
-	$(BIN)/python -m compileall -q src # as pip does for a wheel: where PYTHONDONTWRITEBYTECODE is set, every kernel would
+	$(BIN)/python -m compileall -q src tests
 	@touch $@
