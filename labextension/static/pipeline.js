@@ -271,7 +271,7 @@ export class Pipeline {
       const future = kernel.requestExecute({ code: RUN + this.options.means(), store_history: false, stop_on_error: false });
       const sink = new Sink(this);
       future.onIOPub = (message) => sink.take(message);
-      future.onStdin = (message) => sink.ask(message, future);
+      future.onStdin = (message) => void sink.ask(message, future); // a promise would hold up all other messages
       const reply = await future.done;
       if (reply.content.status === "error" && !sink.shown) this.refused(reply.content);
     } catch (error) {

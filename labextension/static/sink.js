@@ -10,6 +10,7 @@ export class Sink {
     this.displays = new Map(); // what can be updated: the display's name to [outputs, position in them]
     this.cleared = new Set();
     this.shown = false;
+    this.question = null;
   }
 
   take(message) {
@@ -22,7 +23,12 @@ export class Sink {
     }
     if (kind === "update_display_data") this.renew(content);
     if (kind === "clear_output") this.clear(content.wait);
-    if (!this.outputs || !["stream", "display_data", "execute_result", "error"].includes(kind)) return;
+    if (["stream", "display_data", "execute_result", "error"].includes(kind)) this.add(kind, content);
+    if (this.question && !this.question.area.node.querySelector(".jp-Stdin")) this.question.show();
+  }
+
+  add(kind, content) {
+    if (!this.outputs) return;
     this.shown = this.shown || kind === "error";
     const { transient, ...output } = content;
     const length = this.outputs.add({ ...output, output_type: kind });
@@ -49,8 +55,18 @@ export class Sink {
     const end = Date.now() + PATIENCE;
     while (!this.step && Date.now() < end) await new Promise((resolve) => window.setTimeout(resolve, 50));
     const area = this.pipeline.cellOf(this.step)?.outputArea;
-    if (area?.onInputRequest) area.onInputRequest(message, future);
-    else this.pipeline.cancel(); // nobody could answer
+    if (!area?.onInputRequest) {
+      this.pipeline.cancel(); // nobody could answer
+      return;
+    }
+    const answered = Object.create(future);
+    answered.sendInputReply = (...answer) => {
+      this.question = null;
+      future.sendInputReply(...answer);
+    };
+    // What clears the outputs clears the question with them, and may have been sent before it.
+    this.question = { area, show: () => area.onInputRequest(message, answered) };
+    this.question.show();
   }
 
   turnTo(step) {

@@ -168,7 +168,7 @@ def test_a_page_loaded_during_a_run_of_a_deaf_kernel_can_cancel_it(show, app, pl
 
 
 @pytest.mark.parametrize(("app", "kernel"), [("lab", ""), ("lab", DEAF), ("notebook", "")])
-def test_the_saved_picture_follows_after_the_page_was_loaded_anew(show, app, kernel):
+def test_a_page_that_was_loaded_anew_renews_the_saved_picture(show, app, kernel):
     page = show(app, kernel, RAW, "%%step last\nlast = raw[9]")
     press(page, "Run")
     page.wait_for_function(PICTURED, arg=": failed")

@@ -23,6 +23,12 @@ RENEWS = (
     "clear_output(wait=True)\nplace = display('before', display_id=True)\nplace.update('after')\n"
     "shown = input('Name? ')"
 )
+ASKS = (
+    "%%step ask --out shown\nimport signal\nfrom pathlib import Path\nfrom IPython.display import clear_output\n"
+    "def clear(*_):\n    if Path('clear').exists():\n        signal.setitimer(signal.ITIMER_REAL, 0)\n"
+    "        clear_output()\n        print('cleared')\n"
+    "signal.signal(signal.SIGALRM, clear)\nsignal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)\nshown = input('Name? ')"
+)
 ENDLESS = "%%step wait --in raw --out never\nimport time\nwhile sum(raw) == 6:\n    time.sleep(0.02)\nnever = raw"
 PAYLOAD = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 
@@ -97,6 +103,19 @@ def test_what_a_step_renews_clears_and_asks_is_in_its_cell(open_notebook, app):
     await_badge(page, "Up to date")
     outputs = shown(page, 1)
     assert [word in outputs for word in ("gone", "before", "after", "dana")] == [False, False, True, True]
+
+
+def test_a_question_outlives_the_outputs_above_it(open_notebook):
+    page = open_notebook("lab", LOAD, ASKS)
+    press(page, "Run pipeline")
+    page.locator(".jp-Stdin-input").wait_for()
+    (open_notebook.folder / "clear").touch()
+    page.locator(".jp-OutputArea-output", has_text="cleared").wait_for()
+    page.locator(".jp-Stdin-input").fill("dana")
+    page.locator(".jp-Stdin-input").press("Enter")
+    await_badge(page, "Up to date")
+    assert "dana" in shown(page, 1)
+    page.locator(".jp-Stdin-input").wait_for(state="detached")
 
 
 def test_a_kernel_that_ended_leaves_no_marks_and_run_pipeline_goes_on_with_the_next(open_notebook):
