@@ -159,6 +159,14 @@ def test_each_failed_item_is_named():
     check(RunStory(RUN, (step("load", "failed"),), tried), said, absent=("item 0 (",))
 
 
+def test_items_whose_failure_was_tolerated_are_named_too():
+    done = step("load", "succeeded", 0, 1, items_total=9, items_failed=2)
+    said = ("Step load: 2 items failed, tolerated.", "load item 2 ('2.csv'): ValueError bad 2", "failures tolerated")
+    check(RunStory(RUN, (done,), [item(5, "failed"), item(2, "failed"), item(0, "succeeded")]), *said)
+    restored = step("load", "cached", 0, 1, items_total=9, items_failed=1)
+    check(RunStory(RUN, (restored,)), "load: 1 item failed, tolerated", absent=("Step load:",))
+
+
 def test_many_failed_items_are_counted():
     tried = [item(n, "failed") for n in range(1000)]
     check(

@@ -155,11 +155,12 @@ def _figures(story: RunStory, chart: Timeline) -> str:
     states = Counter(text(row, "state") for row in steps)
     executed, restored = count(run, "steps_executed"), count(run, "steps_restored")
     total = max(count(run, "steps_total"), len(steps))
+    bad = any(count(row, "items_failed") for row in steps)
     others = [f"{states[state]} {WORDS[state].lower()}" for state in _OTHERS if states[state]]
     saved = sum(seconds(row.get("time_saved")) or 0.0 for row in steps)
     rate = f"{restored / (restored + executed):.0%} hit rate" if restored + executed else "nothing was needed"
     figures = [
-        ("Executed", f"{executed} of {total}", ", ".join(others) or "no failure"),
+        ("Executed", f"{executed} of {total}", ", ".join(others) or ("failures tolerated" if bad else "no failure")),
         ("Cached", str(restored), rate),
         ("Time saved", duration(saved), "against executing all"),
     ]
@@ -185,7 +186,7 @@ def _deciders(approvals: Iterable[Row]) -> str:
 
 
 def _failures(story: RunStory) -> Iterator[str]:
-    rows = [row for row in story.steps if text(row, "state") in _TROUBLE]
+    rows = [row for row in story.steps if text(row, "state") in _TROUBLE or count(row, "items_failed")]
     if not rows:
         return
     yield "<h2>What failed</h2>"
@@ -197,14 +198,18 @@ def _failures(story: RunStory) -> Iterator[str]:
 def _failure(row: Row, attempts: Sequence[Row]) -> str:
     wrong = _wrong(attempts)
     first = wrong[0] if wrong else {}
-    kind = text(first, "error_type") or WORDS.get(text(row, "state"), "")
-    message = text(first, "error_message") or text(row, "reason")
+    tolerated = (
+        "" if text(row, "state") in _TROUBLE else f"{counted(count(row, 'items_failed'), 'item')} failed, tolerated"
+    )
+    kind = text(first, "error_type") or tolerated or WORDS.get(text(row, "state"), "")
+    message = text(first, "error_message") or ("" if tolerated else text(row, "reason"))
     name = f"{text(row, 'step')} {item_of(first)}".rstrip()
     said = f"<b>{clean(name)}: {clean(kind)}</b><span>{_lines(message)}</span>"
     traceback = text(first, "traceback")
     tries = f", {counted(len(attempts), 'attempt')}" if len(attempts) > 1 else ""
     shown = f"<details open><summary>Traceback{tries}</summary><pre>{_lines(traceback)}</pre></details>"
-    return f'<div class="wrong">{said}</div>{shown if traceback else ""}{_others(wrong[1:])}'
+    note = f"<p>Step {clean(text(row, 'step'))}: {tolerated}.</p>" if tolerated and first else ""
+    return f'{note}<div class="wrong">{said}</div>{shown if traceback else ""}{_others(wrong[1:])}'
 
 
 def _wrong(attempts: Sequence[Row]) -> list[Row]:
