@@ -90,8 +90,8 @@ def test_the_kernel_never_hears_of_nbsteps(tmp_path, body, state, code):
 
 def test_papermill_is_loaded_without_its_clouds_in_a_process_of_our_own(monkeypatch):
     monkeypatch.delitem(sys.modules, "github", raising=False)
-    with launch._local_files_only(own_process=True), pytest.raises(ImportError):
+    with launch._only_what_is_used(own_process=True), pytest.raises(ImportError):
         import github  # noqa: F401 - hidden
     assert "github" not in sys.modules
-    with launch._local_files_only(own_process=False):
+    with launch._only_what_is_used(own_process=False):
         assert "github" not in sys.modules

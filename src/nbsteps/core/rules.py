@@ -160,7 +160,7 @@ def why(graph: Graph, step: str, states: States, chosen: Collection[str] = ()) -
 
 
 def _said(name: str, states: States) -> str:
-    return f"step {name} {states.get(name, _S.PENDING)}"
+    return f"step {name} {states.get(name, _S.PENDING).replace('_', ' ')}"
 
 
 def _answered(graph: Graph, step: str, states: States) -> bool:

@@ -75,7 +75,7 @@ def run(request: Request) -> dict[str, Any]:
     output = output_path(request)
     kernel_name = request.kernel or document.kernel_name or "python3"
     with early_kernel(document.path, kernel_name) as kernel:
-        with _local_files_only(own_process=request.trigger == "cli"):
+        with _only_what_is_used(own_process=request.trigger == "cli"):
             from nbsteps.notebook.papermill import Wishes, execute  # noqa: PLC0415 - slow, meanwhile the kernel starts
 
         wishes = Wishes(request.steps, request.force, request.trigger, request.params, request.tell, kernel=kernel)
@@ -85,17 +85,18 @@ def run(request: Request) -> dict[str, Any]:
     return _concluded(wishes.report, document, output)
 
 
-_REMOTE: Final = ("adlfs", "azure", "boto3", "gcsfs", "github", "pyarrow")
-"""What papermill loads for notebooks that lie in clouds, where it is installed."""
+_UNUSED: Final = ("adlfs", "azure", "boto3", "gcsfs", "github", "pyarrow", "rfc3987_syntax")
+"""What papermill loads, where it is installed, for notebooks that lie in clouds; and a second's work of grammars that
+jsonschema builds beside JupyterLab, for checks that nbformat does not ask for."""
 
 
 @contextmanager
-def _local_files_only(*, own_process: bool) -> Iterator[None]:
-    """Let papermill be loaded without its optional ways into clouds: they take longer than the rest of it.
+def _only_what_is_used(*, own_process: bool) -> Iterator[None]:
+    """Let papermill be loaded without what takes longer than the rest of it and is optional.
 
-    Only in a process of our own, since papermill does without them from then on.
+    Only in a process of our own, since papermill does without it from then on.
     """
-    absent = [name for name in _REMOTE if name not in sys.modules] if own_process else []
+    absent = [name for name in _UNUSED if name not in sys.modules] if own_process else []
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None says that there is no such module
     try:
         yield
