@@ -104,7 +104,7 @@ def _add_pure(add: _Add) -> None:
     _names_notebook(graph)
     graph.add_argument("-o", "--output", type=Path, metavar="FILE", help=".svg, .html or .mmd; text if absent")
     report = add("report", "write a page about one run: graph, timeline, steps, failures")
-    which = "its identifier or the beginning of it; the last if absent"
+    which = "its identifier or the beginning of it, or a notebook for its last run; the last of all if absent"
     report.add_argument("run", nargs="?", default="last", metavar="RUN", help=which)
     report.add_argument(
         "-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="report.html if absent"

@@ -283,10 +283,12 @@ def _write(file: Path, text: str, what: str) -> None:
 
 def _report(args: argparse.Namespace) -> int:
     from nbsteps.api import open_store  # noqa: PLC0415 - keeps --help fast
-    from nbsteps.notebook.reports import run_report  # noqa: PLC0415 - keeps --help fast
+    from nbsteps.notebook.reports import LAST, run_report  # noqa: PLC0415 - keeps --help fast
 
-    with open_store(Path.cwd()) as store:
-        page = run_report(store.history, args.run, Path.cwd())
+    notebook = Path(args.run).absolute() if args.run.endswith(".ipynb") else None
+    run, folder = (args.run, Path.cwd()) if notebook is None else (LAST, notebook.parent)
+    with open_store(folder) as store:
+        page = run_report(store.history, run, folder, notebook=_filter(notebook).get("notebook", ""))
     _write(args.output, page, "report")
     return 0
 

@@ -71,6 +71,13 @@ def test_the_report_has_failure_and_graph(project, tmp_path):
     assert "<h2>Graph</h2>" not in run_report(project.history, "last", tmp_path)
 
 
+def test_a_notebook_stands_for_its_last_run(project, tmp_path, capsys):
+    assert main(["report", str(tmp_path / "nb.ipynb"), "-o", "own.html"]) == 0
+    assert "Run b" in (tmp_path / "own.html").read_text(encoding="utf-8")
+    assert main(["report", "other.ipynb"]) == 2
+    assert "nothing of other.ipynb ran yet" in capsys.readouterr().err
+
+
 def test_the_command_line_writes_the_page_and_says_where(project, tmp_path, capsys):
     assert main(["report", "aa01", "-o", "page.html"]) == 0
     assert capsys.readouterr().out == "output: page.html\n"

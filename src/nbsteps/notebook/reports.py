@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LAST = "last"
 
 
-def run_report(history: History, run: str, folder: Path, graph: Graph | None = None) -> str:
+def run_report(history: History, run: str, folder: Path, graph: Graph | None = None, notebook: str = "") -> str:
     """The report of a run as a page of HTML.
 
     Args:
@@ -27,11 +27,12 @@ def run_report(history: History, run: str, folder: Path, graph: Graph | None = N
         run: its identifier, the beginning of that, or ``last``.
         folder: where the user works; notebooks are named from its project on.
         graph: of the notebook as it is; that of the saved one if absent.
+        notebook: whose last run ``last`` is, by its name in the history; any if empty.
 
     Raises:
         UsageError: there is no such run, or several whose identifiers begin like that.
     """
-    row = find_run(history, run)
+    row = find_run(history, run, notebook)
     run_id = row["run_id"]
     tables: dict[str, Any] = {
         kind: history.records(kind, run_id=run_id) for kind in ("steps", "attempts", "events", "approvals")
@@ -40,21 +41,23 @@ def run_report(history: History, run: str, folder: Path, graph: Graph | None = N
     return report_html(RunStory(row, **tables, graph=graph, made_by=f"nbsteps {__version__}", now=time.time()))
 
 
-def find_run(history: History, run: str) -> dict[str, Any]:
+def find_run(history: History, run: str, notebook: str = "") -> dict[str, Any]:
     """The row of a run.
 
     Raises:
         UsageError: as :func:`run_report`.
     """
     if run == LAST:
-        rows = history.records("runs", limit=1)
+        chosen = {"notebook": notebook} if notebook else {}
+        rows = history.records("runs", limit=1, **chosen)
     else:
         rows = [row for row in history.records("runs") if row["run_id"].startswith(run)]
     exact = [row for row in rows if row["run_id"] == run]
     if len(rows) == 1 or exact:
         return (exact or rows)[0]
     if not rows:
-        msg = "nothing ran yet" if run == LAST else f"there is no run {run!r}"
+        nothing = f"nothing of {notebook} ran yet" if notebook else "nothing ran yet"
+        msg = nothing if run == LAST else f"there is no run {run!r}"
         raise UsageError(msg, hint="the runs there are: nbsteps history runs")
     several = ", ".join(row["run_id"] for row in rows[:3])
     msg = f"{len(rows)} runs begin with {run!r}: {several}{', ...' if len(rows) > len(rows[:3]) else ''}"
