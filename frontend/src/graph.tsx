@@ -14,19 +14,19 @@ import type { Store } from "./store";
 import type { Graph, Shown, Step } from "./types";
 
 const TALLEST = 520;
+/** Steps from which there are zoom buttons. */
+const ZOOMED = 4;
 const LINEAGE_DIMS = 30;
 /** Marks of running steps that turn at once; of more, which take all of the page's time, none does. */
 const TURNING = 24;
 /** Steps from which only what is near the view is drawn, in tiles of this size. */
 const CULLED = 200;
 const TILE = 400;
-/** Width below which overview and zoom buttons stand below the graph: over it, they would cover most of what is seen. */
-const APART = 560;
-/** What the buttons take beside the overview there. */
+/** What the zoom buttons take beside the overview, where both stand below the graph. */
 const BESIDE = 156;
-/** Pixels that the overview and the zoom buttons keep from the graph's edges, and what the buttons are high with that. */
+/** Pixels that the overview and the zoom buttons keep from the graph's edges, and what the buttons take with that. */
 const INSET = 8;
-const BUTTONS = 44;
+const BUTTONS = { width: 136, height: 44 };
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
 const PENDING: Shown = { state: "pending", word: "Pending", number: "", reasons: "", since: null, share: null, usual: null };
 
@@ -50,6 +50,7 @@ export interface GraphProps {
 
 export function GraphView(props: GraphProps) {
   const { graph, nodes, width, selected, kept } = props;
+  /** Nodes are smaller then, and overview and buttons stand below them: over them, they would cover what is seen. */
   const narrow = width < 900;
   const frame = useRef<HTMLDivElement>(null);
   const stage = useRef<HTMLDivElement>(null);
@@ -63,12 +64,13 @@ export function GraphView(props: GraphProps) {
   const name = levelOf(shownZoom, narrow);
   const level = graph.levels[name];
   const scale = shownZoom / NOMINAL[name];
-  const height = Math.max(128, Math.min(TALLEST, level.height * scale));
+  const covered = !narrow && graph.steps.length >= ZOOMED && level.width * scale > width - 2 * BUTTONS.width;
+  const beneath = covered ? BUTTONS.height : 0;
+  const height = Math.max(128, Math.min(TALLEST, level.height * scale + beneath));
   const overflows = level.width * scale > width + 1 || level.height * scale > height + 1;
   const names = useMemo(() => graph.steps.map((s) => s.name), [graph]);
   const maps = graph.steps.length >= 40 || overflows;
-  const apart = width < APART;
-  const small = useMemo(() => sizeOf(level, apart ? width - BESIDE : null), [level, apart, apart && width]);
+  const small = useMemo(() => sizeOf(level, narrow ? width - BESIDE : null), [level, narrow, narrow && width]);
   const places = useMemo(() => new Map(graph.steps.map((s, i) => [s.name, level.at[i]!])), [graph, level]);
   const related = useMemo(() => (selected ? lineage(graph, selected) : null), [graph, selected]);
   const ambiguous = useMemo(() => alike(names), [names]);
@@ -87,7 +89,7 @@ export function GraphView(props: GraphProps) {
   const skipped = graph.steps.filter((s) => nodes[s.name]?.state === "skipped").map((s) => s.name).join(" ");
 
   /** What the overview and the zoom buttons cover of the graph: so much further it can be moved. */
-  const cover = { right: maps && !apart ? small.width + 2 * INSET : 0, bottom: level.height * scale > height && !apart ? BUTTONS : 0 };
+  const cover = { right: maps && !narrow ? small.width + 2 * INSET : 0, bottom: beneath };
   const put = (x: number, y: number) => {
     const at = { x: hold(x, level.width * scale, width, cover.right), y: hold(y, level.height * scale, height, cover.bottom) };
     camera.current = { zoom: shownZoom, ...at };
@@ -103,8 +105,7 @@ export function GraphView(props: GraphProps) {
     if (!at) return;
     const [w, t] = [level.node[0] * scale, level.node[1] * scale];
     const top = reach(camera.current.y, at[1] * scale, t, height - cover.bottom);
-    const over = narrow ? height - BUTTONS - small.height : INSET;
-    const hidden = at[1] * scale + top < over + small.height + INSET && at[1] * scale + t + top > over - INSET;
+    const hidden = at[1] * scale + top < small.height + 2 * INSET;
     put(reach(camera.current.x, at[0] * scale, w, width - (hidden ? cover.right : 0)), top);
   };
   useEffect(() => {
@@ -126,7 +127,7 @@ export function GraphView(props: GraphProps) {
   };
   const fitAll = () => {
     camera.current = { zoom: 1, x: 0, y: 0 };
-    setZoom(fit(graph, width, TALLEST, narrow));
+    setZoom(fitted(graph, width, narrow));
     setMoved((n) => n + 1);
   };
 
@@ -190,7 +191,7 @@ export function GraphView(props: GraphProps) {
   const overview = maps && (
     <Minimap level={level} scale={scale} nodes={nodes} names={names} small={small} camera={camera} frame={frame} width={width} height={height} put={put} />
   );
-  const buttons = graph.steps.length >= 4 && (
+  const buttons = graph.steps.length >= ZOOMED && (
     <div class="gctl" role="group" aria-label="Zoom">
       <Button icon="minus" aria-label="Zoom out" onClick={() => zoomTo(zoomStep(shownZoom, -1))} />
       <span class="z" aria-live="off">{Math.round(shownZoom * 100)}%</span>
@@ -214,17 +215,22 @@ export function GraphView(props: GraphProps) {
         ))}
         </div>
       </div>
-      {!apart && [overview, buttons]}
+      {!narrow && [overview, buttons]}
     </div>
-    {apart && (overview || buttons) && <div class="beneath">{overview}{buttons}</div>}
+    {narrow && (overview || buttons) && <div class="beneath">{overview}{buttons}</div>}
     {graph.edges.some(([, , , kind]) => kind === "watch") && <Legend />}
     </>
   );
 }
 
+/** The largest zoom at which everything is seen, with nothing behind the zoom buttons. */
+function fitted(graph: Graph, width: number, narrow: boolean): number {
+  return fit(graph, width, TALLEST - (narrow ? 0 : BUTTONS.height), narrow);
+}
+
 /** Full size where it fits, else names, else marks: small enough to see much, large enough to read. */
 function begin(graph: Graph, width: number, narrow: boolean): number {
-  const best = fit(graph, width, TALLEST, narrow);
+  const best = fitted(graph, width, narrow);
   if (best >= 0.8 || graph.steps.length < 40) return Math.max(best, 0.8) >= 0.8 && best < 0.8 ? 0.8 : best;
   return graph.steps.length <= 150 ? Math.max(best, 0.6) : Math.max(best, 0.35);
 }

@@ -38,6 +38,10 @@ CUT = """() => {
     return box.width && box.right > width + 1 && !element.closest(".gv,.sr") && !scrolls(element);
   }).map(element => element.outerHTML.slice(0, 120));
 }"""
+BOX = """(element) => {
+  const { left, top, right, bottom } = element.getBoundingClientRect();
+  return [left, top, right, bottom];
+}"""
 RUNS = [
     {
         "run_id": f"r{number}", "number": number, "state": "succeeded", "word": "Succeeded", "started": 10.0 * number,
@@ -213,14 +217,15 @@ def test_nothing_is_cut_off_at_320_pixels(page, show, number):
     assert page.evaluate(CUT) == []
 
 
-def test_the_overview_stands_below_a_narrow_graph(page, show):
-    show(cells(300), 420)
+@pytest.mark.parametrize("width", [420, 700, 880])
+def test_the_overview_stands_below_a_narrow_graph(page, show, width):
+    show(cells(300), width)
     graph, overview, zoom = (page.locator(part).bounding_box() for part in (".gv", ".mini", ".gctl"))
     assert min(overview["y"], zoom["y"]) >= graph["y"] + graph["height"]
     assert overview["x"] + overview["width"] <= zoom["x"]
 
 
-@pytest.mark.parametrize("width", [620, 1080])
+@pytest.mark.parametrize("width", [920, 1080])
 def test_nothing_lies_behind_the_overview_that_cannot_be_moved(page, show, width):
     show(cells(300), width)
     page.locator("[data-step]").first.focus()
@@ -233,3 +238,14 @@ def test_nothing_lies_behind_the_overview_that_cannot_be_moved(page, show, width
             node["y"] + node["height"] <= overview["y"],
         ]
         assert any(apart), json.dumps([node, overview])
+
+
+@pytest.mark.parametrize(("number", "width"), [(12, 700), (24, 700), (24, 1000), (40, 1000), (40, 1300), (300, 1000)])
+def test_no_step_lies_behind_the_zoom_buttons_where_all_are_seen(page, show, number, width):
+    show(cells(number), width)
+    page.locator("[data-step]").first.focus()
+    page.keyboard.press("0")
+    left, top, right, bottom = page.locator(".gctl").evaluate(BOX)
+    for node in page.locator("[data-step]").all():
+        x, y, end, low = node.evaluate(BOX)
+        assert end <= left or x >= right or low <= top or y >= bottom, node.get_attribute("data-step")
