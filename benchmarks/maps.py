@@ -167,7 +167,7 @@ def quarter(big: Any, item: int) -> float:
 
 
 def _with_workers(folder: str, sources: list[str], first: str = "") -> dict[str, float]:
-    from nbsteps.engine.contracts import Means
+    from nbsteps.engine.capacity import Means
     from nbsteps.executors.pool import Pool
     from nbsteps.notebook.worker import perform
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbsteps.core.errors import CrashedError, UnsendableError
-from nbsteps.engine.contracts import Means
+from nbsteps.engine.capacity import Means
 from nbsteps.engine.session import Session
 from nbsteps.ports import Order, Outcome, Reply
 from nbsteps.testing import FakeClock, FakeEvaluator, MemoryStore, make_session

@@ -6,7 +6,7 @@ import pytest
 
 from nbsteps.core.events import AttemptEnded, ItemsStarted, ItemsSucceeded, Progressed, Warned
 from nbsteps.core.states import StepState
-from nbsteps.engine.contracts import Means
+from nbsteps.engine.capacity import Means
 from nbsteps.testing import MemoryStore
 from tests.engine.simulated import MEANS, Sim
 

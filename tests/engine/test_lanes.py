@@ -7,7 +7,7 @@ import pytest
 from nbsteps.core.errors import CrashedError, UnsendableError
 from nbsteps.core.events import AttemptEnded, AttemptStarted, ItemsStarted, Warned
 from nbsteps.core.states import RunState, StepState
-from nbsteps.engine.contracts import Means
+from nbsteps.engine.capacity import Means
 from nbsteps.ports import Outcome, Reply
 from nbsteps.testing import make_session
 

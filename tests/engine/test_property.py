@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from nbsteps.core.errors import NbstepsError
 from nbsteps.core.states import GOOD, StepState
-from nbsteps.engine.contracts import Means
+from nbsteps.engine.capacity import Means
 from nbsteps.identity import filehash
 from nbsteps.testing import FakeEvaluator, MemoryStore, make_cells, make_session
 from tests.engine.drafts import FILES, MANNERS, STEPS, Draft

@@ -20,7 +20,7 @@ from nbsteps.core.events import ItemsSucceeded, StepEnded, StepRestored, StepSuc
 from nbsteps.core.missing import MISSING
 from nbsteps.core.states import GOOD, TERMINAL, ApprovalState, StepState
 from nbsteps.engine.approval import Approvals
-from nbsteps.engine.contracts import Means
+from nbsteps.engine.capacity import Means
 from nbsteps.testing import FakeEvaluator, MemoryStore
 from tests.engine.acting import begin
 from tests.engine.hands import HandLanes

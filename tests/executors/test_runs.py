@@ -6,7 +6,7 @@ from traitlets.config import Config
 
 from nbsteps.core.events import ItemsStarted, ItemsSucceeded, Progressed
 from nbsteps.core.states import RunState, StepState
-from nbsteps.engine.contracts import Means
+from nbsteps.engine.capacity import Means
 from nbsteps.executors.pool import Pool
 from nbsteps.notebook.host import SystemClock
 from nbsteps.notebook.threaded import ThreadBodies

@@ -10,9 +10,21 @@ from typing import Any
 
 from nbsteps.core.model import StepOptions
 from nbsteps.core.policies import Pool
-from nbsteps.engine.contracts import Means
 from nbsteps.engine.services import Services
 from nbsteps.ports import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a run may use beyond the kernel's main thread.
+
+    Attributes:
+        workers: bodies at once away from the main thread; 1 for none.
+        executor: name of the kind, or an executor that the user passed; ``""`` for the default of each kind of work.
+    """
+
+    workers: int = 1
+    executor: str | Executor = ""
 
 
 @dataclass(eq=False, slots=True)

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from nbsteps.core.approvals import Request
 from nbsteps.core.model import Failure, ItemCounts, Result, Step
 from nbsteps.core.retry import Limit
 from nbsteps.core.states import StepState
+from nbsteps.engine.capacity import Capacity
 from nbsteps.engine.judge import Identity
-
-if TYPE_CHECKING:
-    from nbsteps.engine.capacity import Capacity
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a run may use beyond the kernel's main thread.
-
-    Attributes:
-        workers: bodies at once away from the main thread; 1 for none.
-        executor: name of the kind, or an executor that the user passed; ``""`` for the default of each kind of work.
-    """
-
-    workers: int = 1
-    executor: str | Executor = ""
 
 
 @dataclass(frozen=True, slots=True)

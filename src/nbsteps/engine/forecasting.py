@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from nbsteps.core.decide import Action, Decision, Facts
 from nbsteps.core.errors import StoreError
@@ -17,9 +16,13 @@ from nbsteps.engine.conditions import holds
 from nbsteps.engine.contexts import ContextError
 from nbsteps.engine.judge import Identity
 from nbsteps.engine.maps.forecast import due_items
+from nbsteps.engine.pipeline import Pipeline
 
-if TYPE_CHECKING:
-    from nbsteps.engine.session import Session
+
+def plan(pipeline: Pipeline, targets: Iterable[str] = (), forced: frozenset[str] = frozenset()) -> Plan:
+    """What a run would do now. Context cells that are needed and missing are executed, steps never."""
+    pipeline.services.epoch += 1
+    return Forecast(pipeline, forced).over(pipeline.select(targets))
 
 
 class Forecast:
@@ -29,10 +32,10 @@ class Forecast:
         identities: what each step would be, as far as that could be told.
     """
 
-    def __init__(self, session: Session, forced: frozenset[str]) -> None:
-        self._session = session
+    def __init__(self, pipeline: Pipeline, forced: frozenset[str]) -> None:
+        self._pipeline = pipeline
         self._forced = forced
-        self._graph, self._judge = session.graph(), session.judge()
+        self._graph, self._judge = pipeline.graph(), pipeline.judge()
         self._contexts: dict[str, str] = {}
         self._asked: dict[str, Identity] = {}
         self.identities: dict[str, Identity] = {}
@@ -45,15 +48,15 @@ class Forecast:
         return Plan(found.decisions, self._contexts)
 
     def _assess(self, step: Step, inputs: Mapping[str, Artifact]) -> Facts | Decision:
-        session = self._session
-        edits = session.keeper.edits(step, self._graph)
+        pipeline = self._pipeline
+        edits = pipeline.keeper.edits(step, self._graph)
         if edits:
             return Decision(Action.RUN, edits)
-        for context in session.keeper.due(step, self._graph):
+        for context in pipeline.keeper.due(step, self._graph):
             self._contexts.setdefault(context.cell.label, step.name)
             self._lend(context.names.reads | context.touched)
         try:
-            session.keeper.prepare(step, self._graph, "")
+            pipeline.keeper.prepare(step, self._graph, "")
         except (ContextError, StoreError) as error:
             return Decision(Action.SKIP, (Reason(ReasonKind.BLOCKED, str(error.args[0])),))
         bound = {name: _found(artifact) for name, artifact in inputs.items()}
@@ -61,7 +64,7 @@ class Forecast:
         identity = self._judge.identify(step, bound)
         if step.options.approve:
             self._asked[step.name] = identity
-            identity = session.past_gate(step, identity, bound)
+            identity = pipeline.past_gate(step, identity, bound)
         self.identities[step.name] = identity
         return self._judge.facts(step, identity, forced=step.name in self._forced, run_id="")
 
@@ -78,24 +81,24 @@ class Forecast:
         for source, step in self._graph.steps.items():
             latest = self._judge.latest(source)
             for name in set(step.outputs) & set(names) & latest.keys():
-                if not self._session.bindings.present(name):
-                    self._session.bindings.bind(name, latest[name])
+                if not self._pipeline.bindings.present(name):
+                    self._pipeline.bindings.bind(name, latest[name])
 
     def _ask(self, step: Step, stored_values: Mapping[str, Artifact], states: Mapping[str, StepState]) -> bool | None:
         """The answer of a condition under stored values, whatever the kernel has in their place."""
-        session = self._session
-        if session.keeper.edits(step, self._graph):
+        pipeline = self._pipeline
+        if pipeline.keeper.edits(step, self._graph):
             return None
         try:
-            session.keeper.prepare(step, self._graph, "")
+            pipeline.keeper.prepare(step, self._graph, "")
             instead = {name: self._value(name, artifact) for name, artifact in stored_values.items()}
-            return holds(step, states, session.services, instead)
+            return holds(step, states, pipeline.services, instead)
         except Exception:  # noqa: BLE001 - what fails in a forecast fails again in the run, and is reported there
             return None
 
     def _value(self, name: str, artifact: Artifact) -> object:
         """A stored value, taken from the kernel where that has it; what the user has made of it stays as it is."""
-        bindings, services = self._session.bindings, self._session.services
+        bindings, services = self._pipeline.bindings, self._pipeline.services
         if artifact is NOTHING:
             return MISSING
         if not bindings.present(name):
@@ -108,14 +111,14 @@ class Forecast:
     def _items(self, step: Step, inputs: Mapping[str, Artifact]) -> tuple[int, int] | None:
         """How many items of a map would run, and of how many."""
         del inputs  # the step's identity has their content
-        session = self._session
+        pipeline = self._pipeline
         forced = step.name in self._forced
         identity = self.identities[step.name]
-        return due_items(session.services, session.bindings, self._judge, step, identity, forced=forced)
+        return due_items(pipeline.services, pipeline.bindings, self._judge, step, identity, forced=forced)
 
     def _held(self, step: Step) -> bool:
         identity = self._asked.get(step.name)
-        return identity is None or not self._session.is_open(step, identity)
+        return identity is None or not self._pipeline.is_open(step, identity)
 
 
 def _found(artifact: Artifact) -> Bound:

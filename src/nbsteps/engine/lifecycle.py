@@ -17,9 +17,9 @@ from nbsteps.core.states import StepState
 from nbsteps.core.terms import ERROR
 from nbsteps.engine.attempt import Attempts, describe
 from nbsteps.engine.bindings import Bindings, Bound, digest_or_unique
-from nbsteps.engine.capacity import Capacity
+from nbsteps.engine.capacity import Capacity, Means
 from nbsteps.engine.contexts import ContextError, ContextKeeper
-from nbsteps.engine.contracts import Crew, Executed, InFlight, Means, Trial
+from nbsteps.engine.contracts import Crew, Executed, InFlight, Trial
 from nbsteps.engine.judge import Identity, Judge
 from nbsteps.engine.monitoring import Slowness
 from nbsteps.engine.preconditions import Preconditions

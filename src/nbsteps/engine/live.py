@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from nbsteps.core import rules
 from nbsteps.core.decide import Action
@@ -13,9 +12,8 @@ from nbsteps.core.model import StepRun
 from nbsteps.core.rules import Ruling
 from nbsteps.core.states import GOOD, StepState
 from nbsteps.engine.bindings import ABSENT, NO_VALUE, Bound
-
-if TYPE_CHECKING:
-    from nbsteps.engine.session import Session
+from nbsteps.engine.forecasting import plan
+from nbsteps.engine.pipeline import Pipeline
 
 _HELD = frozenset({StepState.WAITING, StepState.PENDING})
 
@@ -37,69 +35,69 @@ class LiveInputs:
     reason: str = ""
 
 
-def live_inputs(session: Session, name: str, before: Mapping[str, StepRun]) -> LiveInputs:
+def live_inputs(pipeline: Pipeline, name: str, before: Mapping[str, StepRun]) -> LiveInputs:
     """Find a step's inputs; those that the kernel lacks are restored where fresh.
 
     A variable that is there counts, whoever made it. Only where one is lacking do the ends of the steps that might
     have made it decide, by the step's rule.
 
     Args:
-        session: the kernel's.
+        pipeline: the kernel's.
         name: the step.
         before: how steps ended the last time that this kernel took them.
 
     Raises:
         MissingInputError: an input is neither in the kernel nor fresh in the store.
     """
-    held = {step: reason for step in before if (reason := _held(session, step, before))}
+    held = {step: reason for step in before if (reason := _held(pipeline, step, before))}
     # What waited and waits no longer is as unknown as what this kernel has never taken.
     states = {step: done.state for step, done in before.items() if done.state not in _HELD or step in held}
-    return _beforehand(session, name, states, held) or _as_seen(session, name, states, held)
+    return _beforehand(pipeline, name, states, held) or _as_seen(pipeline, name, states, held)
 
 
-def _as_seen(session: Session, name: str, states: Mapping[str, StepState], held: Mapping[str, str]) -> LiveInputs:
-    graph = session.graph()
+def _as_seen(pipeline: Pipeline, name: str, states: Mapping[str, StepState], held: Mapping[str, str]) -> LiveInputs:
+    graph = pipeline.graph()
     found: dict[str, Bound] = {}
     lacking = list[str]()
     consults = graph.consults.get(name, {})
     for variable, source in (*graph.sources[name].items(), *consults.items()):
-        if _fetched(session, name, variable, states):
-            known = session.bindings.known(variable)
-            present = session.bindings.present(variable)
-            found[variable] = session.bindings.live(variable) if present else known or ABSENT
+        if _fetched(pipeline, name, variable, states):
+            known = pipeline.bindings.known(variable)
+            present = pipeline.bindings.present(variable)
+            found[variable] = pipeline.bindings.live(variable) if present else known or ABSENT
         elif _bad(graph.candidates(name, variable), states):
             lacking.append(variable)
             found[variable] = NO_VALUE
         else:
-            raise _missing(session, name, variable, source)
+            raise _missing(pipeline, name, variable, source)
     inputs = {variable: found[variable] for variable in graph.sources[name]}
     consulted = {variable: found[variable] for variable in consults}
     if not lacking:
         return LiveInputs(inputs, consulted)
     waits = next((held[parent] for parent in graph.parents[name] if parent in held), "")
-    ruling, reason = (Ruling.WAIT, waits) if waits else _ruled(session, name, states)
+    ruling, reason = (Ruling.WAIT, waits) if waits else _ruled(pipeline, name, states)
     if ruling is Ruling.UPSTREAM_FAILED:
-        raise _missing(session, name, lacking[0], graph.candidates(name, lacking[0])[0])
+        raise _missing(pipeline, name, lacking[0], graph.candidates(name, lacking[0])[0])
     return LiveInputs(inputs, consulted, ruling, reason)
 
 
-def _held(session: Session, step: str, before: Mapping[str, StepRun]) -> str:
+def _held(pipeline: Pipeline, step: str, before: Mapping[str, StepRun]) -> str:
     """What a step that this kernel left waits for, directly or behind another: a request that nobody has decided."""
     if before[step].state not in _HELD:
         return ""
-    above = session.graph().ancestors([step]) if step in session.graph().steps else ()
+    above = pipeline.graph().ancestors([step]) if step in pipeline.graph().steps else ()
     for name, done in before.items():
         request = done.request if name in above and done.state is StepState.WAITING else None
-        if request is not None and not session.gate.decided(request):
+        if request is not None and not pipeline.gate.decided(request):
             return f"step {name} waits for approval"
     return ""
 
 
 def _beforehand(
-    session: Session, name: str, states: Mapping[str, StepState], held: Mapping[str, str]
+    pipeline: Pipeline, name: str, states: Mapping[str, StepState], held: Mapping[str, str]
 ) -> LiveInputs | None:
     """What a branch of which another member was taken, or a catch without a failure, says before anything else."""
-    graph = session.graph()
+    graph = pipeline.graph()
     options = graph.steps[name].options
     if options.branch:
         # Of members that this kernel has not seen it is taken that they are not the ones.
@@ -114,15 +112,15 @@ def _beforehand(
     return None
 
 
-def _fetched(session: Session, name: str, variable: str, states: Mapping[str, StepState]) -> bool:
+def _fetched(pipeline: Pipeline, name: str, variable: str, states: Mapping[str, StepState]) -> bool:
     """Whether a variable is in the kernel, restored if need be, or known to have been left unassigned."""
-    bindings = session.bindings
+    bindings = pipeline.bindings
     if bindings.present(variable) or bindings.known(variable) is ABSENT:
         return True
-    for source in session.graph().candidates(name, variable):
+    for source in pipeline.graph().candidates(name, variable):
         if states.get(source, StepState.SUCCEEDED) not in GOOD:
             continue
-        decision = session.plan([source]).decisions[source]
+        decision = plan(pipeline, [source]).decisions[source]
         if decision.result is not None and decision.action is Action.RESTORE:
             if variable in decision.result.outputs:
                 bindings.restore(decision.result, [variable])
@@ -136,18 +134,18 @@ def _bad(candidates: Iterable[str], states: Mapping[str, StepState]) -> bool:
     return all(states.get(source, StepState.SUCCEEDED) not in GOOD for source in candidates)
 
 
-def _ruled(session: Session, name: str, states: Mapping[str, StepState]) -> tuple[Ruling, str]:
-    graph = session.graph()
+def _ruled(pipeline: Pipeline, name: str, states: Mapping[str, StepState]) -> tuple[Ruling, str]:
+    graph = pipeline.graph()
     taken = dict.fromkeys(graph.parents[name], StepState.SUCCEEDED) | dict(states)
     trigger = graph.steps[name].options.trigger
     found = rules.verdict(trigger, rules.parent_states(graph, name, taken))
     return found, "" if found is Ruling.RUN else rules.why(graph, name, taken)
 
 
-def _missing(session: Session, name: str, variable: str, source: str) -> MissingInputError:
-    plan = session.plan([source])
-    step = session.graph().steps[name]
-    missing = ", ".join(plan.steps(Action.RUN, Action.MAY_RUN, Action.SKIP))
+def _missing(pipeline: Pipeline, name: str, variable: str, source: str) -> MissingInputError:
+    found = plan(pipeline, [source])
+    step = pipeline.graph().steps[name]
+    missing = ", ".join(found.steps(Action.RUN, Action.MAY_RUN, Action.SKIP))
     message = f"input {variable} is not in the kernel, and step {source}, which writes it, is not fresh"
-    seen = f"{message} ({plan.decisions[source].text}); steps to run: {missing}"
+    seen = f"{message} ({found.decisions[source].text}); steps to run: {missing}"
     return MissingInputError(seen, step=name, cell=step.cell.label, hint=f"%pipeline run {name}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from nbsteps.core.model import Run, RunResult, Wishes
 from nbsteps.core.secrecy import MASKED, is_secret
 from nbsteps.core.states import StepState
-from nbsteps.engine.contracts import Means
+from nbsteps.engine.capacity import Means
 from nbsteps.engine.services import Services, new_id
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from nbsteps.core.errors import Problem
 from nbsteps.core.graph import Graph
 from nbsteps.core.model import Step
-from nbsteps.engine.contracts import Means
+from nbsteps.engine.capacity import Means
 from nbsteps.engine.retrying import doubtful_names
 from nbsteps.ports import Evaluator
 

@@ -6,14 +6,12 @@ import ast
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from nbsteps.identity.codeobjects import Chain, Facts
 from nbsteps.identity.feed import digest_text, digest_texts
 from nbsteps.identity.places import Origin, name_origin
-
-if TYPE_CHECKING:
-    from nbsteps.identity.helpers import Visitor
+from nbsteps.identity.visitor import Visitor
 
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 

@@ -17,8 +17,9 @@ from typing import Any, Final
 from nbsteps.core.errors import UndigestibleError
 from nbsteps.identity.annotations import annotation_digest
 from nbsteps.identity.feed import digest_texts, digest_unordered
-from nbsteps.identity.helpers import Visitor, belongs_to_package, by_name, function_digest, origin_of
+from nbsteps.identity.helpers import belongs_to_package, by_name, function_digest, origin_of
 from nbsteps.identity.places import Origin, name_origin
+from nbsteps.identity.visitor import Visitor
 
 _UNCOUNTED: Final = frozenset(
     {

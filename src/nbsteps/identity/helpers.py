@@ -9,37 +9,19 @@ import builtins
 import functools
 import sys
 import types
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final
 
 from nbsteps.core.errors import UndigestibleError
 from nbsteps.identity.annotations import annotation_digest
-from nbsteps.identity.codeobjects import Facts, code_facts
+from nbsteps.identity.codeobjects import code_facts
 from nbsteps.identity.feed import digest_texts
 from nbsteps.identity.places import Origin, file_origin, name_origin
 from nbsteps.identity.sources import static_digest
+from nbsteps.identity.visitor import Visitor
 
 _LRU: Final = type(functools.lru_cache(lambda: None))
 _MARKS: Final = frozenset({"__wrapped__", "__doc__", "__module__", "__name__", "__qualname__"})
-
-
-class Visitor(Protocol):
-    """Who walks from helper to helper and collects the parts."""
-
-    def inner(self, value: object, where: str) -> str:
-        """Digest of a value that a helper holds; ``where`` is how messages name it."""
-
-    def ref(self, value: object) -> str:
-        """Digest that stands for code: by name where it gets a part of its own, else by what it is made of."""
-
-    def read(self, names: Mapping[str, object], facts: Facts, package: str) -> None:
-        """Take note of the globals and modules that code reads from ``names``."""
-
-    def names_of(self, module_name: str) -> Mapping[str, object]:
-        """The globals of a module; those of the notebook for ``__main__``."""
-
-    def package(self, module_name: str) -> None:
-        """Take note of an installed distribution."""
 
 
 def resolve(module_name: str | None, qualname: str) -> object:

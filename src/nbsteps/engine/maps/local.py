@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Final
 
 from nbsteps.core.errors import (
+    CrashedError,
     MutatedInputError,
     StepError,
     UndigestibleError,
@@ -203,6 +204,13 @@ class ItemOutcome:
     reasons: tuple[str, ...] = ()
     error: BaseException | None = None
     peak_rss: int | None = None
+
+
+class SuspectError(CrashedError):
+    """An item was lost, perhaps by the fault of another one of its batch: that costs it no attempt."""
+
+    def __init__(self) -> None:
+        super().__init__("the worker process died; each item of its batch is tried again by itself")
 
 
 class LocalItems:

@@ -7,22 +7,19 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from nbsteps.core.errors import CrashedError, StepError, StepTimeout, UnsendableError
 from nbsteps.core.retry import Limit
 from nbsteps.engine.capacity import Capacity, Claim
 from nbsteps.engine.maps.items import PLAIN, Item
-from nbsteps.engine.maps.local import ABSENT, ItemOutcome, collect
+from nbsteps.engine.maps.local import ABSENT, ItemOutcome, SuspectError, collect
 from nbsteps.engine.maps.queue import Pace
+from nbsteps.engine.maps.work import MapWork
 from nbsteps.engine.monitoring import Hearing
 from nbsteps.engine.retrying import timeout_of
 from nbsteps.engine.sending import lost, tell_stuck, unsent
 from nbsteps.engine.services import Services
 from nbsteps.ports import Lane, Outcome, Reply
-
-if TYPE_CHECKING:
-    from nbsteps.engine.maps.work import MapWork
 
 
 @dataclass(slots=True)
@@ -194,7 +191,7 @@ class RemoteItems:
         if len(sent.items) > 1 and isinstance(error, CrashedError):
             self._alone |= positions
             for item in sent.items:
-                self._work.took(item, ItemOutcome(Outcome(), error=_SuspectError()), (), shown=False)
+                self._work.took(item, ItemOutcome(Outcome(), error=SuspectError()), (), shown=False)
             return
         self._alone -= positions
         for item in sent.items:
@@ -241,15 +238,3 @@ class RemoteItems:
             self._done_with(sent)
         for lane in self._lanes.values():
             lane.release(self._order.token)
-
-
-class _SuspectError(CrashedError):
-    """Another item of the same batch may have brought the process down."""
-
-    def __init__(self) -> None:
-        super().__init__("the worker process died; each item of its batch is tried again by itself")
-
-
-def is_suspect(error: BaseException) -> bool:
-    """Whether an item may have been lost by another one's fault: that costs it no attempt."""
-    return isinstance(error, _SuspectError)

@@ -14,11 +14,10 @@ from nbsteps.engine.attempt import describe
 from nbsteps.engine.contracts import Trial
 from nbsteps.engine.judge import Identity, Judge
 from nbsteps.engine.maps.items import Item, identify_items, read_items
-from nbsteps.engine.maps.local import Guard, ItemNamespace, ItemOutcome
+from nbsteps.engine.maps.local import Guard, ItemNamespace, ItemOutcome, SuspectError
 from nbsteps.engine.maps.log import Ended, Failed, ItemLog, ItemOutputs, Tally
 from nbsteps.engine.maps.lookup import Finder
 from nbsteps.engine.maps.queue import ItemQueue
-from nbsteps.engine.maps.remote import is_suspect
 from nbsteps.engine.retrying import asked_delay, retryable, why_failed
 from nbsteps.engine.sending import sent_names
 from nbsteps.engine.services import Services, new_id
@@ -189,7 +188,7 @@ class MapWork:
             return
         step, now = self.step, self._services.clock.monotonic()
         crashed = AttemptState.CRASHED if isinstance(error, CrashedError) else AttemptState.FAILED
-        if is_suspect(error):
+        if isinstance(error, SuspectError):
             item.lost += 1
             self.log.failed(failed, crashed, final=False)
             self.queue.put_first([item])
