@@ -46,6 +46,15 @@ const EMPTY_LIVE: Live = {
 
 /** Said where there is no kernel. */
 export const ALONE = "No kernel answers: this is the pipeline as it stood last. Load nbsteps and execute the cell to use it.";
+/** What the notebook toolbar's extension does for a view, where there is one. */
+export interface Page {
+  /** Has the notebook saved, whose cells a run reads; undefined where nothing has to be waited for. */
+  saved(): Promise<unknown> | undefined;
+  /** Passes a message on that the widget's own way would keep until the cell has ended; false where there is no other. */
+  passes(message: Record<string, unknown>): boolean;
+}
+
+const ALONE_IN_PAGE: Page = { saved: () => undefined, passes: () => false };
 const ENDS = ["restarting", "autorestarting", "terminating", "dead"];
 const PATIENCE = 3000; // milliseconds
 
@@ -103,8 +112,7 @@ export class Store {
   private readonly onEnd = () => this.lose();
   private readonly kernel: Kernel | undefined;
 
-  /** saved: has the notebook saved, whose cells a run reads; undefined where nothing has to be waited for. */
-  constructor(private readonly model: Model, private readonly saved: () => Promise<unknown> | undefined = () => undefined) {
+  constructor(private readonly model: Model, private readonly page: Page = ALONE_IN_PAGE) {
     this.kernel = model.widget_manager?.kernel;
     this.kernel?.statusChanged?.connect(this.onStatus);
     this.kernel?.disposed?.connect(this.onEnd);
@@ -161,7 +169,7 @@ export class Store {
       this.notice = ALONE;
       this.changed();
     }
-    const first = message.do === "run" ? this.saved() : undefined;
+    const first = message.do === "run" ? this.page.saved() : undefined;
     if (first) void first.then(() => this.post(message));
     else this.post(message);
   }
@@ -179,7 +187,7 @@ export class Store {
   private post(message: Record<string, unknown>): void {
     if (this.gone) return;
     try {
-      this.model.send(message);
+      if (!this.page.passes(message)) this.model.send(message);
     } catch {
       this.lose(); // the page has let go of the kernel that this was shown by
     }

@@ -2,22 +2,27 @@
 
 import { render } from "preact";
 import { App, type Place } from "./app";
-import { anchor, Store, type Model } from "./store";
+import { anchor, Store, type Model, type Page } from "./store";
 import "./styles.css";
 
 const places = new WeakMap<object, Place>();
 
-/** Have the notebook saved by the notebook toolbar's extension, where there is one: the kernel reads the file. */
-function saved(root: HTMLElement): Promise<unknown> | undefined {
-  const waits: Promise<unknown>[] = [];
-  root.dispatchEvent(new CustomEvent("nbsteps:save", { bubbles: true, detail: (done: Promise<unknown>) => waits.push(done) }));
-  return waits.length ? Promise.all(waits) : undefined;
+/** The notebook toolbar's extension hears what a view asks of it; whoever answers, says so on the event. */
+function pageOf(root: HTMLElement): Page {
+  return {
+    saved() {
+      const waits: Promise<unknown>[] = [];
+      root.dispatchEvent(new CustomEvent("nbsteps:save", { bubbles: true, detail: (done: Promise<unknown>) => waits.push(done) }));
+      return waits.length ? Promise.all(waits) : undefined;
+    },
+    passes: (detail) => !root.dispatchEvent(new CustomEvent("nbsteps:tell", { bubbles: true, cancelable: true, detail })),
+  };
 }
 
 export default {
   render({ model, el }: { model: Model; el: HTMLElement }) {
-    const store = new Store(model, () => saved(root));
     const root = document.createElement("div");
+    const store = new Store(model, pageOf(root));
     root.className = "nbs";
     // JupyterLab's and Notebook's keys (A inserts a cell) must not act on the notebook while the focus is in here: they
     // leave alone an element that says so, and only the one with the focus is asked.

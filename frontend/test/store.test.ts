@@ -66,7 +66,8 @@ test("how the next run is executed is chosen here and told to every page", () =>
 test("a run waits until the notebook is saved, where somebody saves it", async () => {
   const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}) });
   let done = () => {};
-  const store = new Store(model, () => new Promise<void>((resolve) => (done = resolve)));
+  const saved = () => new Promise<void>((resolve) => (done = resolve));
+  const store = new Store(model, { saved, passes: () => false });
   store.send({ do: "run" });
   store.send({ do: "cancel" });
   assert.deepEqual(model.sent.map((message) => message.do), ["cancel"]);
@@ -75,6 +76,15 @@ test("a run waits until the notebook is saved, where somebody saves it", async (
   assert.deepEqual(model.sent.map((message) => message.do), ["cancel", "run"]);
   new Store(model).send({ do: "run" });
   assert.equal(model.sent.length, 3);
+});
+
+test("a message that the page passes on does not go the widget's own way, which a busy kernel hears later", () => {
+  const model = new FakeModel({ graph: EMPTY_GRAPH, live: live(1, {}) });
+  const passed: unknown[] = [];
+  const store = new Store(model, { saved: () => undefined, passes: (message) => message.do !== "run" && passed.push(message.do) > 0 });
+  store.send({ do: "approve" });
+  store.send({ do: "run" });
+  assert.deepEqual([passed, model.sent], [["approve"], [{ do: "run" }]]);
 });
 
 test("what was typed into a form is there again in the next view, and not in the next request", () => {

@@ -69,7 +69,7 @@ export class Pipeline {
     model.contentChanged.connect(() => this.edited());
     model.cells.changed.connect(() => this.edited());
     this.panel.content.activeCellChanged?.connect(() => this.later(() => this.draw(), "drawing"));
-    this.understudies = new Understudies(this.panel, (message) => this.tell(message));
+    this.understudies = new Understudies(this.panel, (message, beside) => this.tell(message, beside));
     this.edited();
   }
 
@@ -219,9 +219,11 @@ export class Pipeline {
     this.comm.send({ do: "cells", cells });
   }
 
-  tell(message) {
-    this.comm?.send(message);
-    return Boolean(this.comm);
+  // beside: only if it is heard while a cell runs, as the widget's own messages may not be.
+  tell(message, beside = false) {
+    if (!this.comm || (beside && !this.comm.control)) return false;
+    this.comm.send(message);
+    return true;
   }
 
   heard(message) {
@@ -336,11 +338,7 @@ export class Pipeline {
   async show() {
     const { NotebookActions } = this.options;
     const notebook = this.panel.content;
-    const model = notebook.model;
-    let index = -1;
-    for (let at = 0; at < model.cells.length; at++) {
-      if (model.cells.get(at).sharedModel.getSource().trim() === "%pipeline") index = at;
-    }
+    let index = notebook.widgets.findLastIndex((cell) => cell.model.sharedModel.getSource().trim() === "%pipeline");
     if (index < 0) {
       NotebookActions.insertBelow(notebook);
       index = notebook.activeCellIndex;

@@ -41,7 +41,7 @@ class Model {
 }
 
 export class Understudies {
-  // panel: the notebook's; ask: sends to the kernel, false where nobody listens.
+  // panel: the notebook's; ask: sends to the kernel, if need be only beside a cell; false where nobody listens.
   constructor(panel, ask) {
     this.panel = panel;
     this.ask = ask;
@@ -52,12 +52,19 @@ export class Understudies {
     this.watcher.observe(panel.content.node, { childList: true, subtree: true });
     this.overheard = (_, message) => message.header.msg_type === "update_display_data" && this.renew(message.content);
     panel.sessionContext.iopubMessage.connect(this.overheard);
+    // What a view of the widget has to say goes the toolbar's way where its own is deaf during a cell.
+    this.pass = (event) => {
+      if (event.target.closest(".nbs-understudy")) return; // which goes that way already
+      if (this.ask({ do: "tell", content: event.detail }, true)) event.preventDefault();
+    };
+    panel.node.addEventListener("nbsteps:tell", this.pass);
     this.soon();
   }
 
   close() {
     this.watcher.disconnect();
     this.panel.sessionContext.iopubMessage.disconnect(this.overheard);
+    this.panel.node.removeEventListener("nbsteps:tell", this.pass);
     window.clearTimeout(this.timer);
     this.reset();
   }

@@ -1,8 +1,8 @@
 """The kernel's side of the notebook toolbar: answers the page's extension over a comm that the page opens.
 
 The page sends the cells as they stand in it; the main thread works out what that means, as soon as it is free. What
-happens during a run is sent in batches. Cancel arrives on a subshell, beside the main thread, where the kernel has
-any; where it does not, the page interrupts the kernel.
+happens during a run is sent in batches. Cancel arrives beside the main thread: on a subshell where the kernel has any,
+else over the control channel; where neither is there, the page interrupts the kernel.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from nbsteps.core.errors import NbstepsError
 from nbsteps.core.events import Event, RunStarted
 from nbsteps.core.model import Cell
 from nbsteps.display.board import Board
+from nbsteps.notebook.control_channel import ControlChannel
 from nbsteps.notebook.drafts import preview
 from nbsteps.notebook.subshells import keep_figures
 from nbsteps.notebook.understudies import Understudies
@@ -52,6 +53,7 @@ class Lab:
         self._executing = False
         self._pump_started = False
         self._ended = False
+        self._control = ControlChannel(getattr(kernel.shell, "kernel", None), TARGET, self._heard)
 
     def register(self) -> bool:
         """Wait for pages; false in a shell without a kernel, which has none."""
@@ -59,6 +61,7 @@ class Lab:
         if manager is None:
             return False
         manager.register_target(TARGET, self._opened)
+        self._control.open()
         events = self._shell.events
         events.register("pre_run_cell", self._before_cell)
         events.register("post_run_cell", self._after_cell)
@@ -71,6 +74,7 @@ class Lab:
         self._comms.clear()
         self._ended = True
         self._wake.set()
+        self._control.close()
         self._shell.kernel.comm_manager.unregister_target(TARGET, self._opened)
         events = self._shell.events
         events.unregister("pre_run_cell", self._before_cell)
@@ -81,10 +85,10 @@ class Lab:
         if hasattr(comm, "_reply_subshell_for"):
             # ipykernel 7.4 sends a comm's messages to the shell that published on it last, here the busy one.
             comm._reply_subshell_for = lambda _data, asked_for: asked_for  # noqa: SLF001 - there is no public way
-        comm.on_msg(lambda message: self._heard(message["content"]["data"], comm))
+        comm.on_msg(lambda message: self._heard(comm, message["content"]["data"]))
         comm.on_close(lambda _message: self._closed(comm))
         # A page that opens during a run hears of what changes from now on: this is what was before.
-        comm.send({"kind": "state", "whole": True, **self.board.live()})
+        comm.send({"kind": "state", "whole": True, "control": self._control.serves, **self.board.live()})
         self._comms[comm.comm_id] = comm
         if not self._pump_started:
             self._pump_started = True
@@ -95,8 +99,8 @@ class Lab:
         self._comms.pop(comm.comm_id, None)
         self._understudies.show(comm, shown=False)
 
-    def _heard(self, message: Mapping[str, Any], comm: Any) -> None:
-        """Sort what a page says. Comes on a subshell where there are any: nothing here may take long."""
+    def _heard(self, comm: Any, message: Mapping[str, Any]) -> None:
+        """Sort what a page says. Comes on another thread where there is one: nothing here may take long."""
         match message.get("do"):
             case "cancel":
                 asked = self._session is not None and self._session.cancel()

@@ -1,6 +1,6 @@
 """The toolbar of a kernel: connects the widget with the engine and its events.
 
-Threads beside the main one, all daemons: messages from the page arrive on a subshell and are only sorted here; the
+Threads beside the main one, all daemons: messages from the page arrive on one of the kernel and are only sorted here; the
 pump sends what changed, at most fifteen times a second; the desk reads the history, which may take a moment; one sees
 when the notebook is saved, and what is decided elsewhere. What changes the session is executed by the main thread, as a
 line that the user could have typed.
@@ -213,7 +213,7 @@ class Toolbar:
         return (self._graph, "" if self._session is None else self._session.services.notebook, *self.board.still())
 
     def heard(self, message: Mapping[str, Any]) -> None:
-        """Sort what a page asks for. Comes on a subshell where there are any: nothing here may take long."""
+        """Sort what a page asks for. Comes on another thread where there is one: nothing here may take long."""
         keep_figures(self._kernel.shell)
         match message.get("do"):
             case "cancel":
