@@ -1,9 +1,9 @@
 """The toolbar of a kernel: connects the widget with the engine and its events.
 
-Threads beside the main one, all daemons: messages from the page arrive on one of the kernel and are only sorted here; the
-pump sends what changed, at most fifteen times a second; the desk reads the history, which may take a moment; one sees
-when the notebook is saved, and what is decided elsewhere. What changes the session is executed by the main thread, as a
-line that the user could have typed.
+Threads beside the main one, all daemons: messages from the page arrive on one of the kernel's and are only sorted here;
+the pump sends what changed, at most fifteen times a second; the desk reads the history, which may take a moment; one
+sees when the notebook is saved, and what is decided elsewhere. What changes the session is executed by the main thread,
+as a line that the user could have typed.
 """
 
 from __future__ import annotations
