@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import sys
 import threading
 from pathlib import Path
@@ -11,7 +12,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from nbsteps.engine.deciding import Decisions
 from nbsteps.notebook import kernel as module
+from nbsteps.notebook import lab
 from nbsteps.notebook.connection import connect, connected, disconnect, lab_of
 from nbsteps.notebook.lab import TARGET
 from nbsteps.notebook.labrun import STEP_KEY, run
@@ -130,6 +133,24 @@ def test_a_step_that_waits_for_somebody_is_what_the_badge_says(page, project):
     edit(page, *cells, "# another cell")  # decided anew, by the text of the cells
     lab_of(project).refresh()
     assert lab_of(project).board.live()["badge"] == "Up to date"
+
+
+def test_what_is_decided_elsewhere_is_noticed(page, project, monkeypatch):
+    monkeypatch.setattr(lab, "_GLANCE", 0.01)
+    cells = [LOAD, "%%step gate --approve 'Go on?'\ngate = raw"]
+    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in cells]), "nb.ipynb")
+    edit(page, *cells)
+    noticed = queue.SimpleQueue()
+    project.kernel.io_loop.add_callback = noticed.put
+    run()
+    lab_of(project).refresh()
+    assert lab_of(project).board.live()["badge"] == "Needs approval"
+    services = lab_of(project).attach().services
+    people = Decisions(services.store, services.clock, services.notebook, "dana", services.store.emit)
+    people.approve("gate", {}, "")
+    noticed.get(timeout=PATIENCE)()
+    assert lab_of(project).board.asked == ()
+    assert lab_of(project).board.live()["badge"] != "Needs approval"
 
 
 def test_an_edited_helper_makes_stale_what_rests_on_it(page):

@@ -21,7 +21,7 @@ from nbsteps.notebook.control_channel import ControlChannel
 from nbsteps.notebook.drafts import preview
 from nbsteps.notebook.subshells import keep_figures
 from nbsteps.notebook.understudies import Understudies
-from nbsteps.notebook.waiting_runs import undecided
+from nbsteps.notebook.waiting_runs import all_open, undecided
 
 if TYPE_CHECKING:
     from nbsteps.engine.session import Session
@@ -31,6 +31,8 @@ TARGET: Final = "nbsteps"
 """Name of the comm, as the extension opens it."""
 _PERIOD: Final = 1 / 15
 """Seconds between two batches."""
+_GLANCE: Final = 1.0
+"""Seconds between two looks whether what somebody is asked was decided elsewhere."""
 
 
 class Lab:
@@ -172,13 +174,20 @@ class Lab:
     def _pump(self) -> None:
         """Send what changed, at most every period; everything where somebody may have missed something."""
         while not self._ended:
-            self._wake.wait()
+            if not self._wake.wait(_GLANCE if self.board.asked else None):
+                self._glance()
+                continue
             self._wake.clear()
             taken = self.board.take()
             if taken is not None:
                 batch, whole = taken
                 self._tell({"kind": "state", "whole": whole, **(self.board.live() if whole else batch)})
             time.sleep(_PERIOD)
+
+    def _glance(self) -> None:
+        """Notice what was decided elsewhere, or has expired."""
+        if self._session is not None and not all_open(self._session, self.board.asked):
+            self._shell.kernel.io_loop.add_callback(self._look)
 
 
 def _cell(row: Mapping[str, Any]) -> Cell:

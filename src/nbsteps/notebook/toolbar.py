@@ -37,7 +37,7 @@ from nbsteps.notebook.run_settings import RunSettings
 from nbsteps.notebook.step_logs import StepLogs
 from nbsteps.notebook.subshells import keep_figures, pin
 from nbsteps.notebook.times import UsualTimes
-from nbsteps.notebook.waiting_runs import open_requests, undecided
+from nbsteps.notebook.waiting_runs import all_open, undecided
 
 if TYPE_CHECKING:
     from nbsteps.display.widget import PipelineWidget
@@ -195,9 +195,8 @@ class Toolbar:
                 self.follow_soon()
 
     def _seen(self) -> tuple[object, ...]:
-        asked, session = self.board.asked, self._session
-        waiting = open_requests(session) if asked and session is not None else asked
-        return (self._saved_at(), all(request in waiting for request in asked))
+        session = self._session
+        return (self._saved_at(), session is None or all_open(session, self.board.asked))
 
     def _saved_at(self) -> float:
         try:

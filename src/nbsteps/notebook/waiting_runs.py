@@ -30,6 +30,12 @@ def open_requests(session: Session) -> tuple[Request, ...]:
     return tuple(each for each in asked.values() if each.expires_at is None or now < each.expires_at)
 
 
+def all_open(session: Session, asked: tuple[Request, ...]) -> bool:
+    """Whether all that somebody is asked still waits; looks at the store only where somebody is. From any thread."""
+    waiting = open_requests(session) if asked else ()
+    return all(request in waiting for request in asked)
+
+
 def undecided(session: Session) -> tuple[Request, ...]:
     """The same, of the steps that there are. Main thread only."""
     steps = session.graph().steps
