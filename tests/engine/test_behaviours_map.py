@@ -250,6 +250,22 @@ def test_a_failed_item_is_named_in_the_error_and_the_reason():
     assert notebook.errors["each"].__notes__[0].endswith("the first: item 1 (9)")
 
 
+@pytest.mark.parametrize(
+    ("items", "also"),
+    [
+        ("[1]", ""),
+        ("[1, 2]", "; also item 1 (2)"),
+        ("[1, 2, 0, 3, 4]", "; also item 1 (2), item 3 (3), item 4 (4)"),
+        ("range(1, 9)", "; also item 1 (2), item 2 (3), item 3 (4) and 4 more: nbsteps.attempts() has them"),
+    ],
+)
+def test_the_first_few_failed_items_are_named(items, also):
+    notebook = Notebook(items=items, body="if a: raise OSError('down')")
+    message = notebook.run().failure.message
+    assert message.partition("; ")[2] == f"item 0 (1): down{also}"
+    assert notebook.errors["each"].__notes__[0].endswith(f"the first: item 0 (1){also}")
+
+
 def test_attempts_are_announced_before_they_run():
     notebook = Notebook()
     notebook.run()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from nbsteps.core.errors import StepTimeout
 from nbsteps.core.events import AttemptEnded, AttemptStarted, StepSucceeded
@@ -21,6 +23,8 @@ from nbsteps.identity import content
 from nbsteps.identity.content.mapped import items_digest
 
 TOO_MANY = "tolerance_exceeded"
+_NAMED: Final = 3
+"""Items that an error names beyond the one that it came from."""
 
 
 class MapSummary:
@@ -69,8 +73,9 @@ class MapSummary:
         told = f"{len(failed):,} of {tally.total:,} items failed, --tolerate {allowed}"
         left = tally.total - tally.done
         told += f"; {left:,} were not executed (--fail-fast)" if left else ""
-        add_note(first.error, f"{told}; the first: {first.item.name}")
-        message = f"{told}; {first.item.name}: {first.failure.message}"
+        more = _others([each.item.name for each in failed[1:]])
+        add_note(first.error, f"{told}; the first: {first.item.name}{more}")
+        message = f"{told}; {first.item.name}: {first.failure.message}{more}"
         reason = TOO_MANY if tolerate.limit else first.reason
         failure = replace(first.failure, message=message)
         return self._failed(first.error, failure, tally, reason, AttemptState.FAILED)
@@ -144,6 +149,13 @@ class MapSummary:
         evaluator.forget(name)
         evaluator.namespace[name] = value
         self._bindings.note(name, value, unique_digest(), None)
+
+
+def _others(names: Sequence[str]) -> str:
+    """The items that failed beyond the one whose error is shown: the first few by name, and where all of them are."""
+    named, left = names[:_NAMED], len(names) - _NAMED
+    also = f"; also {', '.join(named)}" if named else ""
+    return f"{also} and {left:,} more: nbsteps.attempts() has them" if left > 0 else also
 
 
 def add_note(error: BaseException, note: str) -> None:
