@@ -14,6 +14,8 @@ export interface Model {
 /** What JupyterLab and Notebook tell of the kernel; other pages have none of it. */
 interface Kernel {
   interrupt?: () => Promise<void>;
+  /** Whatever is asked with input() is not waited for any more: the page executes cells again. */
+  removeInputGuard?: () => void;
   statusChanged?: Signal<string>;
   disposed?: Signal<unknown>;
 }
@@ -309,6 +311,7 @@ export class Store {
       case "cancelling":
         this.heardCancel = true;
         this.cancelling = Boolean(message.running);
+        if (this.cancelling) this.kernel?.removeInputGuard?.();
         break;
       case "how":
         this.how = message.how as How;

@@ -128,3 +128,10 @@ function followCursor(cell, own) {
   cell.node.addEventListener("focusin", look);
   cell.node.addEventListener("focusout", () => window.setTimeout(look));
 }
+
+// Why a kernel does not run the pipeline, by the error that it answered with.
+export function refusalOf({ ename, evalue }) {
+  const absent = ename === "ModuleNotFoundError" && /No module named 'nbsteps'/.test(evalue);
+  if (absent) return "this kernel has no nbsteps: install it there (%pip install), or choose another kernel";
+  return String(evalue || ename || "nbsteps cannot be loaded");
+}

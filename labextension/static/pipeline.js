@@ -1,6 +1,6 @@
 // One notebook's toolbar, state marks and runs. It draws what the kernel says and computes no state of its own.
 import { codeCells, stepCells } from "./cells.js";
-import { badgeState, button, DEAF, drawMark, HINTS, mark, text } from "./drawing.js";
+import { badgeState, button, DEAF, drawMark, HINTS, mark, refusalOf, text } from "./drawing.js";
 import { Line } from "./line.js";
 import { isBusy, Rouser } from "./rousing.js";
 import { Sink } from "./sink.js";
@@ -271,7 +271,7 @@ export class Pipeline {
       }
       if (this.cancelled) return;
       const future = kernel.requestExecute({ code: RUN + this.options.means(), store_history: false, stop_on_error: false });
-      const sink = new Sink(this);
+      const sink = (this.sink = new Sink(this));
       future.onIOPub = (message) => sink.take(message);
       future.onStdin = (message) => void sink.ask(message, future); // a promise would hold up all other messages
       const reply = await future.done;
@@ -280,6 +280,7 @@ export class Pipeline {
       this.notice = "The kernel ended before the run did";
     } finally {
       this.asked = false;
+      this.sink?.close();
       this.obeyed();
       this.draw();
       if (!this.comm) this.connect();
@@ -295,7 +296,7 @@ export class Pipeline {
   // Said until somebody runs or edits again: what the kernel tells meanwhile is how the steps stand.
   refused(content) {
     if (content.ename === "KeyboardInterrupt") return;
-    this.refusal = String(content.evalue || content.ename || "nbsteps cannot be loaded");
+    this.refusal = refusalOf(content);
   }
 
   async save() {
@@ -333,11 +334,12 @@ export class Pipeline {
   obeyed() {
     window.clearTimeout(this.impatience);
     this.cancelled = false;
+    this.kernel?.removeInputGuard?.(); // nobody waits for an answer any more, as after an interrupt
   }
 
   async show() {
     const { NotebookActions } = this.options;
-    const notebook = this.panel.content;
+    const { content: notebook } = this.panel;
     let index = notebook.widgets.findLastIndex((cell) => cell.model.sharedModel.getSource().trim() === "%pipeline");
     if (index < 0) {
       NotebookActions.insertBelow(notebook);

@@ -69,6 +69,14 @@ export class Sink {
     this.question.show();
   }
 
+  // What nobody has answered when the run ends, nobody asks any more.
+  close() {
+    for (const panel of [...(this.question?.area.widgets ?? [])]) {
+      if (panel.node.querySelector(".jp-Stdin")) panel.dispose();
+    }
+    this.question = null;
+  }
+
   turnTo(step) {
     this.step = step;
     const outputs = step ? this.pipeline.cellOf(step)?.model.outputs : null;

@@ -55,8 +55,9 @@ class Jupyter:
             file = settings / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), encoding="utf-8")
+        self._kernels = folder / "path" / "kernels"
         for kernel in OTHER_KERNELS.glob("*"):
-            specify(folder / "path" / "kernels" / kernel.name, kernel)
+            self.offer(kernel.name, "-m", "ipykernel_launcher", PYTHONPATH=str(kernel))
         extensions = folder / "path" / "labextensions"
         extensions.mkdir(parents=True)
         (extensions / "nbsteps").symlink_to(ROOT / "labextension")
@@ -96,6 +97,17 @@ class Jupyter:
         notebook.metadata.kernelspec = {"name": kernel, "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, file)
 
+    def offer(self, name: str, *start: str, **env: str) -> None:
+        """A kernel that is started by these words for Python."""
+        spec = {
+            "argv": [sys.executable, *start, "-f", "{connection_file}"],
+            "display_name": name,
+            "language": "python",
+            "env": env,
+        }
+        (self._kernels / name).mkdir(parents=True, exist_ok=True)
+        (self._kernels / name / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+
     def address(self, app: str, name: str) -> str:
         """Where an application shows a notebook."""
         workspace = name.partition("/")[0]  # a workspace opens again what was open in it
@@ -111,18 +123,6 @@ class Jupyter:
         self._process.terminate()
         self._process.wait(PATIENCE)
         self._log.close()
-
-
-def specify(folder: Path, packages: Path) -> None:
-    """Offer a kernel that finds these packages before those of the environment."""
-    folder.mkdir(parents=True)
-    spec = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": f"ipykernel {packages.name}",
-        "language": "python",
-        "env": {"PYTHONPATH": str(packages)},
-    }
-    (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
 
 
 def _ask(address: str, method: str = "GET") -> bytes:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import nbformat
 import pytest
 
+from tests.browser.lab import run_cell
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
 
 DEAF = "6.31.0 deaf"
@@ -39,21 +41,11 @@ def strand():
 kernel.shell_channel_thread.io_loop.add_callback(strand)
 """
 
-RUN_CELL = """async ([index, wait]) => {
-  const panel = window.jupyterapp.shell.currentWidget;
-  panel.content.activeCellIndex = index;
-  const ran = window.jupyterapp.commands.execute("notebook:run-cell");
-  if (wait) await ran;
-}"""
 EDIT = "([at, text]) => window.jupyterapp.shell.currentWidget.content.widgets[at].model.sharedModel.setSource(text)"
 SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
 PICTURED = """words => JSON.stringify(window.jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON())
   .includes(words)"""
 STATE = """([step, states]) => states.includes(document.querySelector(`.nbs [data-step="${step}"]`)?.dataset.s)"""
-
-
-def run_cell(page, index, *, wait=True):
-    page.evaluate(RUN_CELL, [index, wait])
 
 
 @pytest.fixture

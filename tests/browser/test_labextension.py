@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.lab import run_cell
 from tools.marks import EXTENSION, in_extension
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -29,12 +30,25 @@ ASKS = (
     "        clear_output()\n        print('cleared')\n"
     "signal.signal(signal.SIGALRM, clear)\nsignal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)\nshown = input('Name? ')"
 )
+QUESTION = "%%step ask --out name\nname = input('Name? ')"
 ENDLESS = "%%step wait --in raw --out never\nimport time\nwhile sum(raw) == 6:\n    time.sleep(0.02)\nnever = raw"
 PAYLOAD = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 
 SET_SOURCE = """([index, source]) =>
   window.jupyterapp.shell.currentWidget.content.widgets[index].model.sharedModel.setSource(source)"""
 OUTPUTS = """index => window.jupyterapp.shell.currentWidget.content.widgets[index].model.toJSON().outputs"""
+
+CHANGE_KERNEL = "name => window.jupyterapp.shell.currentWidget.sessionContext.changeKernel({ name })"
+BARE = """import sys
+class Absent:
+    def find_spec(name, *_):
+        if name == 'nbsteps':
+            raise ModuleNotFoundError("No module named 'nbsteps'", name=name)
+sys.meta_path.insert(0, Absent)
+from ipykernel import kernelapp
+kernelapp.launch_new_instance()
+"""
+ROUND_TRIP = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestKernelInfo()"
 
 
 def badge(page):
@@ -116,6 +130,30 @@ def test_a_question_outlives_the_outputs_above_it(open_notebook):
     await_badge(page, "Up to date")
     assert "dana" in shown(page, 1)
     page.locator(".jp-Stdin-input").wait_for(state="detached")
+
+
+def test_a_question_that_is_cancelled_is_gone_and_keeps_no_cell_from_being_executed(open_notebook):
+    page = open_notebook("lab", LOAD, QUESTION, "print('hello')")
+    press(page, "Run pipeline")
+    page.locator(".jp-Stdin-input").wait_for()
+    press(page, "Cancel run")
+    page.locator(".jp-Stdin-input").wait_for(state="detached")
+    await_mark(page, "^ask, Cancelled")
+    run_cell(page, 2)
+    assert "hello" in shown(page, 2)
+
+
+def test_a_question_of_a_cell_that_the_widget_cancels_keeps_no_cell_from_being_executed(open_notebook):
+    page = open_notebook("lab", LOAD, QUESTION, "print('hello')", "%pipeline", "%pipeline run")
+    run_cell(page, 0)
+    run_cell(page, 3)
+    run_cell(page, 4, wait=False)
+    page.locator(".jp-Stdin-input").wait_for()
+    page.locator(".nbs").get_by_role("button", name="Cancel", exact=True).click()
+    page.wait_for_function(f"() => JSON.stringify(({OUTPUTS})(4)).includes('KeyboardInterrupt')")
+    page.evaluate(ROUND_TRIP)  # what was sent before the failed cell ended would be left out
+    run_cell(page, 2)
+    assert "hello" in shown(page, 2)
 
 
 def test_a_kernel_that_ended_leaves_no_marks_and_run_pipeline_goes_on_with_the_next(open_notebook):
@@ -218,6 +256,23 @@ def test_a_notebook_without_steps_has_no_pipeline_toolbar(open_notebook):
     assert page.locator(".nbs-bar").is_hidden()
     page.evaluate(SET_SOURCE, [0, "%%step a\nx = 1"])
     page.locator(".nbs-bar").wait_for(state="visible")
+
+
+def test_a_kernel_without_nbsteps_is_told_apart_and_another_goes_on(open_notebook, jupyter):
+    jupyter.offer("bare", "-c", BARE)
+    page = open_notebook("lab", FIRST)
+    press(page, "Run pipeline")
+    await_badge(page, "Up to date")
+    page.evaluate(CHANGE_KERNEL, "bare")
+    await_badge(page, "Not loaded")
+    assert marks(page) == []
+    press(page, "Run pipeline")
+    await_badge(page, "Cannot run")
+    assert "this kernel has no nbsteps" in page.locator(".nbs-state").get_attribute("title")
+    page.evaluate(CHANGE_KERNEL, "python3")
+    await_badge(page, "Not loaded")
+    press(page, "Run pipeline")
+    await_mark(page, "^load, Cached")
 
 
 def test_commands_are_in_palette_and_menu_and_have_shortcuts(open_notebook):
