@@ -86,8 +86,20 @@ export function progress(share) {
   return bar;
 }
 
-// A step's mark in its cell, or none.
+const shown = new WeakMap(); // cells to what their marks show
+
+// A step's mark in its cell, or none. Far from what is seen, a notebook may not have drawn the cell yet: its mark is
+// drawn as soon as it comes near.
 export function drawMark(cell, node, name) {
+  if (!shown.has(cell)) {
+    const drawn = () => window.requestAnimationFrame(() => cell.isDisposed || placeMark(cell, ...shown.get(cell)));
+    cell.inViewportChanged?.connect(() => cell.ready.then(drawn));
+  }
+  shown.set(cell, [node, name]);
+  placeMark(cell, node, name);
+}
+
+function placeMark(cell, node, name) {
   const editor = cell.node.querySelector(".jp-InputArea-editor");
   let own = cell.nbstepsMark;
   if (!node || !editor) {

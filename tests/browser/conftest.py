@@ -17,6 +17,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -50,11 +52,9 @@ class Jupyter:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "notebooks"
         self.folder.mkdir()
-        settings = folder / PLACES["JUPYTERLAB_SETTINGS_DIR"] / "@jupyterlab"
+        self._settings = folder / PLACES["JUPYTERLAB_SETTINGS_DIR"] / "@jupyterlab"
         for name, values in SETTINGS.items():
-            file = settings / f"{name}.jupyterlab-settings"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(values), encoding="utf-8")
+            self._set(name, values)
         self._kernels = folder / "path" / "kernels"
         for kernel in OTHER_KERNELS.glob("*"):
             self.offer(kernel.name, "-m", "ipykernel_launcher", PYTHONPATH=str(kernel))
@@ -88,6 +88,20 @@ class Jupyter:
 
     def _at(self, path: str) -> str:
         return f"http://127.0.0.1:{self._port}/{path}?token={self._token}"
+
+    def _set(self, name: str, values: Mapping[str, object]) -> None:
+        file = self._settings / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values), encoding="utf-8")
+
+    @contextmanager
+    def settings(self, name: str, **values: object) -> Iterator[None]:
+        """Other settings of a plugin, for pages that are loaded inside."""
+        self._set(name, values)
+        try:
+            yield
+        finally:
+            self._set(name, SETTINGS[name])
 
     def write(self, name: str, *cells: str, kernel: str = "python3") -> None:
         """A notebook with these code cells, in a folder (and with a store) of its own."""

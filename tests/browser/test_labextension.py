@@ -320,6 +320,18 @@ def test_a_mark_says_its_reasons_on_hover(open_notebook):
     assert mark.get_attribute("title") == "Stale: code changed"
 
 
+@APPS
+def test_a_cell_that_is_drawn_when_it_is_scrolled_to_has_its_mark(open_notebook, jupyter, app):
+    steps = [f"%%step s{number} --out v{number}\n" + "\n" * 12 + f"v{number} = 1" for number in range(30)]
+    with jupyter.settings("notebook-extension/tracker", windowingMode="full"):
+        page = open_notebook(app, LOAD, *steps)
+        press(page, "Run pipeline")
+        await_badge(page, "Up to date")
+        assert not any(mark.startswith("s20,") for mark in marks(page))
+        page.evaluate("() => window.jupyterapp.shell.currentWidget.content.scrollToItem(21)")
+        await_mark(page, "^s20, Succeeded")
+
+
 def test_executing_a_step_cell_by_hand_brings_the_marks(open_notebook):
     page = open_notebook("lab", LOAD, FIRST)
     page.evaluate("async () => window.jupyterapp.commands.execute('notebook:run-all-cells')")
