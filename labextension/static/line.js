@@ -14,17 +14,19 @@ async function asked(kernel, services, msgType, content = {}) {
   return (await kernel.sendControlMessage(message, true).done).content;
 }
 
-// What a page does not know yet that was loaded during a run: a subshell of our own where the kernel has any; else its
-// control channel is tried, which it may serve. A kernel that only starts is heard over the shell soon after it answers
-// here, and is left alone.
+// What a page does not know yet that was loaded during a run: a subshell of our own where the kernel has any and the
+// page knows of them (from JupyterLab 4.4 on); else the control channel is tried, which the kernel may serve. A kernel
+// that only starts is heard over the shell soon after it answers here, and is left alone.
 async function wayIn(kernel, services) {
   const info = await asked(kernel, services, "kernel_info_request");
   if (await Promise.race([kernel.info.then(() => true), elapsed(STARTING)])) return {};
-  if (!info.supported_features?.includes("kernel subshells")) return { control: true };
+  const subshells = kernel.supportsSubshells !== undefined && info.supported_features?.includes("kernel subshells");
+  if (!subshells) return { control: true };
   return { subshell: (await asked(kernel, services, "create_subshell_request")).subshell_id };
 }
 
-// The comm that a page opens: on a subshell where the kernel has any, over the control channel where it serves that.
+// The comm that a page opens: on a subshell where page and kernel know them, else over the control channel where the
+// kernel serves that.
 export class Line {
   constructor(kernel, services, comm, { subshell = null, control = false }) {
     this.kernel = kernel;
@@ -42,7 +44,7 @@ export class Line {
     const comm = kernel.createComm(target);
     const line = new Line(kernel, services, comm, way);
     comm.onMsg = ({ content: { data } }) => {
-      line.control = data.control ?? line.control;
+      if (data.control !== undefined) line.control = data.control && !kernel.supportsSubshells;
       line.release();
       heard(data);
     };

@@ -152,6 +152,7 @@ export class Pipeline {
 
   // Ask the server whether a kernel that says nothing is busy: it can be interrupted then.
   async overhear(kernel) {
+    if (this.panel.content?.model && this.steps().size === 0) return; // nobody looks
     const unheard = () => !this.panel.isDisposed && (this.connecting || (this.comm && !this.answered));
     const busy = unheard() && (await isBusy(kernel, this.options.services)) && unheard();
     if (this.occupied && !busy) this.freed();
@@ -353,8 +354,7 @@ export class Pipeline {
   }
 
   reveal() {
-    const wanted = badgeState(this.words())[2];
-    const steps = this.steps();
+    const [wanted, steps] = [badgeState(this.words())[2], this.steps()];
     const index = this.panel.content.widgets.findIndex((cell) => {
       const { state, word } = this.nodes[steps.get(cell)] ?? {};
       return wanted.includes(state) || wanted.includes(word);

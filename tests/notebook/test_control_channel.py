@@ -1,4 +1,4 @@
-"""Comm messages over the control channel: taken where they are needed, and only those of our own comms."""
+"""Comm messages over the control channel: taken where that can be, and only those of our own comms."""
 
 from __future__ import annotations
 
@@ -45,14 +45,12 @@ def channel(kernel, heard=None):
     ("differs", "serves"),
     [
         ({}, True),
-        ({"_supports_kernel_subshells": False}, True),
-        ({"_supports_kernel_subshells": True}, False),
         ({"control_thread": None}, False),
         ({"control_handlers": {"comm_msg": print}}, False),
         ({"control_handlers": None}, False),
     ],
 )
-def test_it_is_served_where_it_is_needed_and_free(differs, serves):
+def test_it_is_served_where_it_has_a_thread_and_is_free(differs, serves):
     kernel = Kernel(**differs)
     before = dict(kernel.control_handlers or {})
     assert channel(kernel).serves is serves

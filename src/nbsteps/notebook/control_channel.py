@@ -1,4 +1,4 @@
-"""A way to the kernel that does not wait for the end of the cell that is executed, where there are no subshells.
+"""A way to the kernel that does not wait for the end of the cell, where the page or the kernel knows no subshells.
 
 ipykernel serves its control channel on a thread of its own, in version 6 too, and hands what comes to the handler of
 the message's type. Comms have none there; what is used here is asked for before it is used, and done without where it
@@ -29,12 +29,11 @@ class ControlChannel:
         self.serves = False
 
     def open(self) -> None:
-        """Take messages from now on, if this kernel lets us and needs it; :attr:`serves` says whether."""
+        """Take messages from now on, if this kernel lets us; :attr:`serves` says whether."""
         kernel = self._kernel
         handlers = getattr(kernel, "control_handlers", None)
         threaded = getattr(kernel, "control_thread", None) is not None
-        subshells = getattr(kernel, "_supports_kernel_subshells", False)
-        if handlers is None or not threaded or subshells or any(kind in handlers for kind in _TYPES):
+        if handlers is None or not threaded or any(kind in handlers for kind in _TYPES):
             return
         handlers.update(comm_open=self._open, comm_msg=self._message, comm_close=self._close)
         self.serves = True

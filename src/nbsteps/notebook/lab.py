@@ -1,8 +1,8 @@
 """The kernel's side of the notebook toolbar: answers the page's extension over a comm that the page opens.
 
 The page sends the cells as they stand in it; the main thread works out what that means, as soon as it is free. What
-happens during a run is sent in batches. Cancel arrives beside the main thread: on a subshell where the kernel has any,
-else over the control channel; where neither is there, the page interrupts the kernel.
+happens during a run is sent in batches. Cancel arrives beside the main thread: on a subshell where kernel and page know
+them, else over the control channel; where neither is there, the page interrupts the kernel.
 """
 
 from __future__ import annotations
